@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -110,6 +111,9 @@ func (f *Filter) check() error {
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")
 	}
+	if !utf8.ValidString(f.Name) || strings.ContainsRune(f.Name, 0) {
+		return invalid("Name %q is not text in UTF-8", clip(f.Name))
+	}
 	return cmp.Or(atMost("Name", f.Name, maxFilterName), atMost("Error", f.Error, maxFilterError), CheckTags(f.Tags))
 }
 
@@ -145,9 +149,14 @@ func (p *filterParser) text(key string) string {
 	return p.values.Get(key)
 }
 
-// words are the values of a key that repeats, or has commas.
+// words are the values of a key that repeats, or has commas. Commas alone are a mistake: they would be no restriction.
 func (p *filterParser) words(key string) []string {
-	return strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	all := strings.Join(p.values[key], "")
+	words := strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	if all != "" && len(words) == 0 {
+		p.refuse(key, all, "a word")
+	}
+	return words
 }
 
 func (p *filterParser) moment(key string) protocol.Timestamp {
@@ -156,13 +165,13 @@ func (p *filterParser) moment(key string) protocol.Timestamp {
 		return 0
 	}
 	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return protocol.TimestampOf(p.now.Add(-ago))
+		return momentOf(p.now.Add(-ago))
 	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, time.DateOnly,
 	} {
 		if t, err := time.ParseInLocation(layout, s, p.now.Location()); err == nil {
-			return protocol.TimestampOf(t)
+			return momentOf(t)
 		}
 	}
 	p.refuse(key, s, "a moment such as 2026-11-23T08:00:00Z, or 24h for a day ago")
@@ -184,8 +193,11 @@ func (p *filterParser) longerThan() protocol.Timestamp {
 	if err != nil || ago < 0 {
 		p.refuse("LongerThan", s, "a duration such as 90s or 2h")
 	}
-	return protocol.TimestampOf(p.now.Add(-ago))
+	return momentOf(p.now.Add(-ago))
 }
+
+// momentOf is a moment that restricts a filter: one before 1970 is after it, since zero is no restriction.
+func momentOf(t time.Time) protocol.Timestamp { return max(protocol.TimestampOf(t), 1) }
 
 func (p *filterParser) tags() map[string]string {
 	var tags map[string]string

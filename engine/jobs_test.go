@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -373,18 +374,23 @@ func TestBadJobs(t *testing.T) {
 			"Kill does not go with the action pause":        {Action: engine.JobPause, Kill: true},
 			"Result does not go with the action fail":       {Action: engine.JobFail, Result: &text},
 			"Reason does not go with the action delete":     {Action: engine.JobDelete, Reason: "r"},
-			"A rate is a number":                            {Action: engine.JobPause, Rate: -1},
+			"Nothing says on which executions":              {Action: engine.JobPause},
+			"it names none: leave the list out":             {Action: engine.JobPause, ARNs: []string{}, Filter: engine.Filter{Name: "*"}},
 			"not on both":                                   {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
 			"one by one, not 1001":                          {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
 			"No execution ever has the status":              {Action: engine.JobPause, Filter: odd},
 			"Function not found":                            {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
-			"too long":                                      {Action: engine.JobPause, Reason: strings.Repeat("r", 5000)},
-			"The outcome of the callbacks has 200000 bytes": {Action: engine.JobSucceed, Result: new(strings.Repeat("r", 200_000))},
+			"too long":                                      {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
+			"The outcome of the callbacks has 200000 bytes": {Action: engine.JobSucceed, ARNs: arns, Result: new(strings.Repeat("r", 200_000))},
 		} {
 			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)
 			_, err = f.Jobs().Plan(t.Context(), req)
 			wantRefusal(t, err, want)
+		}
+		for _, rate := range []float64{-1, math.NaN(), math.Inf(1), math.Inf(-1), 1e9, 1e-300} {
+			_, err := f.Jobs().Start(t.Context(), &engine.JobRequest{Action: engine.JobPause, ARNs: arns, Rate: rate})
+			wantRefusal(t, err, "A rate is a number of executions a second, from 1e-06 to 10000")
 		}
 		if jobs, err := f.Jobs().List(t.Context()); err != nil || len(jobs) != 0 {
 			t.Errorf("got %d jobs, %v, want none", len(jobs), err)
@@ -404,6 +410,12 @@ func TestPlanOfAJob(t *testing.T) {
 		}
 		if got := f.status(arns[0]); got != protocol.ExecutionRunning {
 			t.Errorf("the plan made it %s", got)
+		}
+		time.Sleep(time.Second)
+		late := f.start("sleeper", "late", "1")
+		f.job(&engine.JobRequest{Action: engine.JobPause, Filter: engine.Filter{Name: "*"}, At: plan.At})
+		if got := f.status(late); got != protocol.ExecutionRunning {
+			t.Errorf("one that was not in the plan is %s", got)
 		}
 	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/client"
@@ -57,6 +58,10 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 		if err := checkName(v.name); err != nil {
 			return err
 		}
+	}
+	if n := len(engine.FormatTags(v.tags)); n > engine.MaxTagText {
+		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n, engine.MaxTagText).
+			Hintf("other characters than ASCII's take three bytes for each of theirs")
 	}
 	event, err := v.event.read(ctx, std)
 	if err != nil {
@@ -139,8 +144,11 @@ func (r *remote) isPlain(ctx context.Context, function string) bool {
 
 // callPlain calls a plain function and prints its answer, unless it does not wait for that.
 func (v *invokeVerb) callPlain(ctx context.Context, std *stdio, r *remote, function string, event []byte) error {
-	if v.name != "" {
+	switch {
+	case v.name != "":
 		return cli.Usagef("function %s is not durable, so there is no execution to name", function)
+	case len(v.tags) > 0:
+		return cli.Usagef("function %s is not durable, so there is no execution that has tags", function)
 	}
 	in := &client.Invocation{Function: function, Event: event, Wait: v.wait && !v.noWait}
 	out, err := r.Invoke(ctx, in)

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -36,7 +37,7 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 ) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
-		g.filter.Function, g.filter.Error = one.Function, one.Error
+		g.filter.Function, g.filter.Error = cmp.Or(of.Function, one.Function), one.Error // the former may name a version
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
 		})
