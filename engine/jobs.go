@@ -36,7 +36,8 @@ var JobActions = []JobAction{
 type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
-	// say. Executions that start after the job do not count.
+	// say. A redrive leaves out what was redriven before, unless Filter.Redriven says otherwise. Executions that start
+	// after the job do not count.
 	Filter Filter
 	// ARNs says on which executions in place of Filter: at most [MaxChosen].
 	ARNs []string `json:",omitempty"`
@@ -239,6 +240,9 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 // settle restricts the filter to executions on which the action is possible.
 func (d *jobDocument) settle() {
 	f := &d.Selects
+	if d.Action == JobRedrive && f.Redriven == "" {
+		f.Redriven = RedrivenNo
+	}
 	if len(f.Statuses) > 0 {
 		return
 	}

@@ -62,6 +62,7 @@ const (
 	fBy               = 38
 	fKill             = 39
 	fEmpty            = 40
+	fRedrive          = 42
 )
 
 const (
@@ -178,7 +179,8 @@ func appendRecord(b []byte, r, before *Record) []byte {
 	b = appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
 	b = appendString(b, fBy, r.By)
 	b = appendBool(b, fKill, r.Kill)
-	return appendBool(b, fEmpty, r.Empty)
+	b = appendBool(b, fEmpty, r.Empty)
+	return appendBool(b, fRedrive, r.Redrive)
 }
 
 func appendError(b []byte, e *protocol.ErrorObject) []byte {
@@ -372,6 +374,8 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.Kill = v.int != 0
 	case fEmpty:
 		r.Empty = v.int != 0
+	case fRedrive:
+		r.Redrive = v.int != 0
 	}
 	return err
 }
