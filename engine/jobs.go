@@ -37,8 +37,9 @@ var JobActions = []JobAction{
 type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
-	// say. Executions that start after the job do not count. All is the Name *: a filter without members is refused,
-	// as it may be one that somebody forgot.
+	// say. A redrive leaves out what was redriven before, unless Filter.Redriven says otherwise. Executions that start
+	// after the job do not count. All is the Name *: a filter without members is refused, as it may be one that
+	// somebody forgot.
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
@@ -256,6 +257,9 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 // settle restricts the filter to executions on which the action is possible.
 func (d *jobDocument) settle() {
 	f := &d.Selects
+	if d.Action == JobRedrive && f.Redriven == "" {
+		f.Redriven = RedrivenNo
+	}
 	if len(f.Statuses) > 0 {
 		return
 	}
