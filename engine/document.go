@@ -6,6 +6,8 @@ import (
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 // The engine remembers functions in documents of these kinds. The key is the function's name, a slash, and the
@@ -95,11 +97,10 @@ func (d *documents) read(ctx context.Context) (*knowledge, error) {
 	for kind, read := range map[string]func(name, word string, data []byte) error{
 		kindNumbering: k.readNumbering, kindVersion: k.readVersion, kindAlias: k.readAlias,
 	} {
-		docs, err := d.store.Documents(ctx, kind)
-		if err != nil {
-			return nil, err
-		}
-		for _, doc := range docs {
+		for doc, err := range store.AllDocuments(ctx, d.store, kind) {
+			if err != nil {
+				return nil, err
+			}
 			name, word, _ := strings.Cut(doc.Key, "/")
 			err := errors.New("it is not what was written")
 			if !doc.Damaged {

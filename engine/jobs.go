@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
@@ -122,7 +123,7 @@ type JobPlan struct {
 const (
 	// MaxChosen bounds the executions of a job that are named one by one.
 	MaxChosen = 1000
-	// MaxJobs bounds the jobs that are kept: the oldest that have ended are forgotten.
+	// MaxJobs bounds the jobs that are kept: the oldest that have ended are forgotten, soon after a newer one began.
 	MaxJobs = 100
 	// maxOpenJobs bounds those that have not ended.
 	maxOpenJobs = 20
@@ -207,7 +208,6 @@ func (j *Jobs) Start(ctx context.Context, req *JobRequest) (*Job, error) {
 	if err := j.write(ctx, one); err != nil {
 		return nil, err
 	}
-	j.forget(ctx, all)
 	j.foreman.look()
 	return one.job(), nil
 }
@@ -376,6 +376,9 @@ func (j *Jobs) Results(ctx context.Context, id string, outcome JobOutcome, after
 	upTo := min(one.progress.Chunks, after+chunksAtOnce)
 	for n := after + 1; n <= upTo; n++ {
 		chunk, err := j.chunk(ctx, id, n)
+		if errors.Is(err, store.ErrNotFound) { // the job is being forgotten
+			err = unknownJob(id)
+		}
 		if err != nil {
 			return nil, 0, err
 		}

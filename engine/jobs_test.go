@@ -102,6 +102,10 @@ func (m *mortal) EnsureDocument(ctx context.Context, kind, key string, value []b
 	return got, err
 }
 
+func (m *mortal) DeleteDocument(ctx context.Context, kind, key string) error {
+	return m.change(func() error { return m.Store.DeleteDocument(ctx, kind, key) })
+}
+
 // napper waits for three hours, one after the other, and beside them for a callback. One whose name begins with bad
 // fails at once.
 func napper(c *call) engine.Outcome {
@@ -412,34 +416,6 @@ func TestPlanOfAJob(t *testing.T) {
 		f.job(&engine.JobRequest{Action: engine.JobPause, Filter: engine.Filter{Name: "*"}, At: plan.At})
 		if got := f.status(late); got != protocol.ExecutionRunning {
 			t.Errorf("one that was not in the plan is %s", got)
-		}
-	})
-}
-
-// The oldest jobs are forgotten with their results.
-func TestJobsAreForgotten(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		jobCases[0].prepare(f)
-		var first string
-		for i := range engine.MaxJobs + 3 {
-			action := engine.JobPause
-			if i%2 == 1 {
-				action = engine.JobResume
-			}
-			j := f.job(&engine.JobRequest{Action: action, Filter: engine.Filter{Function: "sleeper"}})
-			if i == 0 {
-				first = j.ID
-			}
-		}
-		jobs, err := f.Jobs().List(t.Context())
-		if err != nil || len(jobs) != engine.MaxJobs {
-			t.Errorf("got %d jobs, %v, want %d", len(jobs), err, engine.MaxJobs)
-		}
-		_, err = f.Jobs().Get(t.Context(), first)
-		wantRefusal(t, err, "There is no job")
-		docs, err := f.store.Documents(t.Context(), store.JobResultKind)
-		if err != nil || len(docs) != engine.MaxJobs {
-			t.Errorf("got %d pieces of results, %v, want %d", len(docs), err, engine.MaxJobs)
 		}
 	})
 }

@@ -54,8 +54,10 @@ func (s *SavedEvents) List(ctx context.Context, function string) (events []Saved
 }
 
 func (s *SavedEvents) all(ctx context.Context) (events []SavedEvent, err error) {
-	docs, err := s.store.Documents(ctx, kindSavedEvent)
-	for _, doc := range docs {
+	for doc, err := range store.AllDocuments(ctx, s.store, kindSavedEvent) {
+		if err != nil {
+			return nil, err
+		}
 		var one SavedEvent
 		if doc.Damaged || json.Unmarshal(doc.Value, &one) != nil {
 			s.log.Error("a saved event is not what was written", "key", doc.Key)
@@ -66,7 +68,7 @@ func (s *SavedEvents) all(ctx context.Context) (events []SavedEvent, err error) 
 	slices.SortFunc(events, func(a, b SavedEvent) int {
 		return cmp.Or(strings.Compare(a.Function, b.Function), strings.Compare(a.Name, b.Name))
 	})
-	return events, err
+	return events, nil
 }
 
 // Save keeps an event, in place of one with its name. Without JSON, or with too many, it is refused, as is one of a

@@ -9,7 +9,10 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // assetPrefix begins the paths of style sheets, scripts and pictures.
@@ -47,22 +50,23 @@ func (a *assetFiles) address(name string) string {
 	return assetPrefix + name + "?" + a.hashes[name]
 }
 
-// ServeHTTP implements [http.Handler].
-func (a *assetFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers with a file.
+func (a *assetFiles) serve(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimPrefix(r.URL.Path, assetPrefix)
 	data, ok := a.files[name]
 	if !ok {
-		http.NotFound(w, r)
-		return
+		return protocol.Errorf(protocol.CodeNotFound, "There is no such file.")
 	}
 	if r.URL.RawQuery == a.hashes[name] {
 		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
 	}
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	return nil
 }
 
-// templates are those of the pages, by name.
-type templates map[string]*template.Template
+// templates are those of the pages, by name. Each is parsed when it is first needed: together they take 3 MB, which an
+// engine that nobody looks at can do without.
+type templates map[string]func() *template.Template
 
 // parse reads the template of each page, with the layout and the parts that all may use.
 func parse(files fs.FS, assets *assetFiles) templates {
@@ -72,9 +76,10 @@ func parse(files fs.FS, assets *assetFiles) templates {
 		panic("page: the templates are missing")
 	}
 	for _, name := range names {
-		t := template.New("").Funcs(words).Funcs(template.FuncMap{"asset": assets.address})
-		pages[strings.TrimSuffix(path.Base(name), ".html")] =
-			template.Must(t.ParseFS(files, "layout.html", "parts/*.html", name))
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = sync.OnceValue(func() *template.Template {
+			t := template.New("").Funcs(words).Funcs(template.FuncMap{"asset": assets.address})
+			return template.Must(t.ParseFS(files, "layout.html", "parts/*.html", name))
+		})
 	}
 	return pages
 }

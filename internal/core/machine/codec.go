@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -62,6 +63,7 @@ const (
 	fBy               = 38
 	fKill             = 39
 	fEmpty            = 40
+	fInit             = 41 // milliseconds
 )
 
 const (
@@ -178,7 +180,8 @@ func appendRecord(b []byte, r, before *Record) []byte {
 	b = appendInt(b, fExecutionTimeout, r.ExecutionTimeout)
 	b = appendString(b, fBy, r.By)
 	b = appendBool(b, fKill, r.Kill)
-	return appendBool(b, fEmpty, r.Empty)
+	b = appendBool(b, fEmpty, r.Empty)
+	return appendInt(b, fInit, r.Init.Milliseconds())
 }
 
 func appendError(b []byte, e *protocol.ErrorObject) []byte {
@@ -336,6 +339,8 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.DurableExecutionARN = string(v.bytes)
 	case fRequestID:
 		r.RequestID = string(v.bytes)
+	case fInit:
+		r.Init = time.Duration(v.int) * time.Millisecond
 	case fStart:
 		r.Start = protocol.Timestamp(v.int)
 	case fEnd:

@@ -435,7 +435,10 @@ func TestCrashLimitAndOthersFaults(t *testing.T) {
 		begin()
 		r.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 		begin()
-		r.do(func(d *machine.Draft) error { d.MissInvocation(r.requestID(), &protocol.ErrorObject{}); return nil })
+		r.do(func(d *machine.Draft) error {
+			d.MissInvocation(r.requestID(), machine.Ending{Failure: &protocol.ErrorObject{}})
+			return nil
+		})
 	}
 	equal(t, "failures", r.x.Failures(), 0)
 	begin()
@@ -466,7 +469,10 @@ func TestLostInvocation(t *testing.T) {
 func TestEndOfAnotherInvocation(t *testing.T) {
 	r := invoked(t)
 	for _, id := range []string{"", "request-2"} {
-		r.do(func(d *machine.Draft) error { d.EndInvocation(id, []byte(`{}`), nil, machine.CrashLimit{}); return nil })
+		r.do(func(d *machine.Draft) error {
+			d.EndInvocation(id, machine.Ending{Answer: []byte(`{}`)}, machine.CrashLimit{})
+			return nil
+		})
 	}
 	equal(t, "events", r.x.Events(), int64(1))
 	r.must(r.checkpoint(wait("w", 60)))

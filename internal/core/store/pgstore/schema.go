@@ -48,7 +48,7 @@ CREATE TABLE perdure.executions (
 	sum        bigint NOT NULL,
 	state_sum  bigint NOT NULL
 );
-CREATE UNIQUE INDEX executions_name ON perdure.executions (function, name);
+CREATE UNIQUE INDEX executions_name ON perdure.executions (function, name) INCLUDE (id);
 CREATE INDEX executions_function ON perdure.executions (function, id);
 CREATE INDEX executions_due ON perdure.executions (owner, due, id) WHERE due > 0;
 CREATE INDEX executions_wanted ON perdure.executions (function, version, owner, wanted, id) WHERE wanted > 0;
