@@ -17,7 +17,8 @@ type Counts struct {
 	Total    int
 	Statuses map[protocol.ExecutionStatus]int // without zeros
 	Doing    map[Activity]int                 // without zeros; an execution may do several things
-	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100.
+	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100. What
+	// was redriven counts only if the filter says so.
 	Failures []FailureCount
 }
 
@@ -55,7 +56,7 @@ func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, 
 		return err
 	}
 	failures := q
-	failures.Statuses = (&listing{query: q}).failures()
+	failures.Statuses, failures.Redriven = (&listing{query: q}).failures()
 	err := groups(q, store.Grouping{Status: true}, func(one store.Count) {
 		c.Statuses[one.Status] += one.N
 		c.Total += one.N

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -24,7 +25,15 @@ type Filter struct {
 	Since         protocol.Timestamp         // doing something since before this moment
 	Error         string                     // the type of the error with which it ended, as [ErrorWord] says it
 	Tags          map[string]string          // all of these
+	// Redriven says whether what failed was tried again in a fork: [RedrivenYes], [RedrivenNo], or empty for either.
+	Redriven string
 }
+
+// The values of [Filter.Redriven].
+const (
+	RedrivenYes = "yes"
+	RedrivenNo  = "no"
+)
 
 // The bounds of a filter, in bytes.
 const (
@@ -35,7 +44,7 @@ const (
 // FilterKeys are the keys of a URL that [ParseFilter] reads and [Filter.Values] writes.
 var FilterKeys = []string{
 	"Function", "Qualifier", "Name", "Status", "StartedAfter", "StartedBefore", "Doing", "LongerThan", "Since", "Error",
-	"Tag",
+	"Tag", "Redriven",
 }
 
 // ParseFilter reads the filter in a URL's query, and passes over keys that are not in [FilterKeys]. Status and Doing
@@ -49,6 +58,7 @@ func ParseFilter(v url.Values, now time.Time) (Filter, error) {
 		Function: p.text("Function"), Qualifier: p.text("Qualifier"), Name: p.text("Name"), Error: p.text("Error"),
 		StartedAfter: p.moment("StartedAfter"), StartedBefore: p.moment("StartedBefore"),
 		Since: cmp.Or(p.longerThan(), p.moment("Since")), Tags: p.tags(),
+		Redriven: strings.ToLower(p.text("Redriven")),
 	}
 	if p.values.Get("LongerThan") != "" && p.values.Get("Since") != "" {
 		p.refuse("Since", p.values.Get("Since"), "to be given beside LongerThan, which says the same")
@@ -92,6 +102,7 @@ func (f *Filter) Values() url.Values {
 		add("Tag", key+"="+value)
 	}
 	slices.Sort(v["Tag"])
+	add("Redriven", f.Redriven)
 	return v
 }
 
@@ -107,8 +118,14 @@ func (f *Filter) check() error {
 			return invalid("No execution is ever doing %q", clip(string(a)))
 		}
 	}
+	if f.Redriven != "" && f.Redriven != RedrivenYes && f.Redriven != RedrivenNo {
+		return invalid("Redriven is yes or no, not %q", clip(f.Redriven))
+	}
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")
+	}
+	if !utf8.ValidString(f.Name) || strings.ContainsRune(f.Name, 0) {
+		return invalid("Name %q is not text in UTF-8", clip(f.Name))
 	}
 	return cmp.Or(atMost("Name", f.Name, maxFilterName), atMost("Error", f.Error, maxFilterError), CheckTags(f.Tags))
 }
@@ -145,9 +162,14 @@ func (p *filterParser) text(key string) string {
 	return p.values.Get(key)
 }
 
-// words are the values of a key that repeats, or has commas.
+// words are the values of a key that repeats, or has commas. Commas alone are a mistake: they would be no restriction.
 func (p *filterParser) words(key string) []string {
-	return strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	all := strings.Join(p.values[key], "")
+	words := strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	if all != "" && len(words) == 0 {
+		p.refuse(key, all, "a word")
+	}
+	return words
 }
 
 func (p *filterParser) moment(key string) protocol.Timestamp {
@@ -156,13 +178,13 @@ func (p *filterParser) moment(key string) protocol.Timestamp {
 		return 0
 	}
 	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return protocol.TimestampOf(p.now.Add(-ago))
+		return momentOf(p.now.Add(-ago))
 	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, time.DateOnly,
 	} {
 		if t, err := time.ParseInLocation(layout, s, p.now.Location()); err == nil {
-			return protocol.TimestampOf(t)
+			return momentOf(t)
 		}
 	}
 	p.refuse(key, s, "a moment such as 2026-11-23T08:00:00Z, or 24h for a day ago")
@@ -184,8 +206,11 @@ func (p *filterParser) longerThan() protocol.Timestamp {
 	if err != nil || ago < 0 {
 		p.refuse("LongerThan", s, "a duration such as 90s or 2h")
 	}
-	return protocol.TimestampOf(p.now.Add(-ago))
+	return momentOf(p.now.Add(-ago))
 }
+
+// momentOf is a moment that restricts a filter: one before 1970 is after it, since zero is no restriction.
+func momentOf(t time.Time) protocol.Timestamp { return max(protocol.TimestampOf(t), 1) }
 
 func (p *filterParser) tags() map[string]string {
 	var tags map[string]string

@@ -30,12 +30,15 @@ type ForkRequest struct {
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
 	Redrive bool
-	Name    string // the new execution's; empty is the other's name with a number
+	// Once, with Redrive, refuses an execution that was redriven before. Two who ask at the same moment may both pass.
+	Once bool
+	Name string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
 	// Token names the new execution, in place of Name, and so makes the act safe to repeat, as in StopRequest: a
 	// repeat finds the execution.
 	Token string
+	By    string // who asks, for people; the default is what [AskedBy] says
 }
 
 // ForkOutcome is how an operation ends in a fork: with a result, nil for none, or with an error.
@@ -48,15 +51,36 @@ type ForkOutcome struct {
 const maxForkNames = 1000
 
 // Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
-// does, an unknown operation, and one that cannot end so.
+// does, an unknown operation, and one that cannot end so. The execution remembers its fork, in an entry that follows
+// that of the fork: should the process die in between, it does not know the fork until a request with the same Token
+// is repeated.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return nil, err
+	}
 	if req.Token != "" {
 		named := *req
 		named.Name = tokenName(req.ARN, req.Token)
-		if started, err := e.forked(ctx, &named); started != nil || err != nil {
+		req = &named
+	}
+	started, err := e.forkOnce(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	err = e.ledger.keepFork(req.ARN, &machine.Fork{ARN: started.ARN, Redrive: req.Redrive, By: by})
+	if err != nil && req.Token != "" {
+		return nil, err // a repeat finds the fork
+	}
+	return started, nil
+}
+
+// forkOnce makes a fork, or finds that of a request with the same token.
+func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, error) {
+	if req.Token != "" {
+		if started, err := e.forked(ctx, req); started != nil || err != nil {
 			return started, err
 		}
-		req = &named
 	}
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
@@ -72,6 +96,18 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 		}
 	}
 	return started, err
+}
+
+// keepFork has an execution remember a fork of it, if it is still there. What it cannot be told is in the log.
+func (g *ledger) keepFork(arn string, fork *machine.Fork) error {
+	_, err := updateNamed(g.always, g, arn, unrefused(func(d *machine.Draft) { d.KeepFork(fork) }), nothing)
+	if refusal, gone := errors.AsType[*protocol.Error](err); gone && refusal.Code == protocol.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		g.log.Error("an execution could not be told of its fork", "execution", arn, "fork", fork.ARN, "error", err)
+	}
+	return err
 }
 
 // tokenName is the name of the fork of an execution that a token acts by.
@@ -175,6 +211,10 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine
 // cutsOf says what of the origin is not copied.
 func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, err error) {
 	if req.Redrive {
+		if req.Once && origin.Redriven() {
+			return nil, protocol.Errorf(protocol.CodeConflict, "The execution was redriven before; a filter with "+
+				"Redriven=yes redrives it again")
+		}
 		if cuts, err = origin.Redrive(); err != nil {
 			return nil, err
 		}

@@ -23,10 +23,12 @@ func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string)
 	case JobStop:
 		return "", j.stop(ctx, job, req, arn)
 	case JobSkip:
-		_, err := j.engine.Skip(ctx, &SkipRequest{ARN: arn, Operation: req.Operation, All: req.All, Token: job})
+		all := req.All || req.Operation != "" // a name may be that of several
+		_, err := j.engine.Skip(ctx, &SkipRequest{ARN: arn, Operation: req.Operation, All: all, Token: job})
 		return "", err
 	case JobRedrive:
-		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job})
+		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job,
+			By: req.By, Once: len(req.ARNs) == 0 && req.Filter.Redriven != RedrivenYes})
 		if err != nil {
 			return "", err
 		}

@@ -130,7 +130,10 @@ func (e *Engine) query(ctx context.Context, f *Filter) (store.Query, error) {
 	if strings.Trim(q.Name, "*") == "" {
 		q.Name = ""
 	}
-	if q.Error != "" && len(q.Statuses) == 0 {
+	if f.Redriven != "" {
+		q.Redriven = new(f.Redriven == RedrivenYes)
+	}
+	if (q.Error != "" || f.Redriven == RedrivenYes) && len(q.Statuses) == 0 {
 		q.Statuses = []protocol.ExecutionStatus{
 			protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped,
 		}
@@ -172,6 +175,7 @@ func (fs *Functions) summary(row *store.Row) Summary {
 	s := Summary{
 		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
 		Doing: fs.activities(row), Since: row.Since, Error: errorOf(row.Error), Message: row.Message, Tags: row.Tags,
+		Redriven: row.Redriven,
 	}
 	if arn, err := protocol.ParseARN(row.ARN); err == nil {
 		s.FunctionARN = arn.FunctionARN()

@@ -67,8 +67,9 @@ func isTagText(s, others string) bool {
 	})
 }
 
-// maxTagText bounds the text of tags in a header, in bytes. It takes any fifty that are not long and escaped at once.
-const maxTagText = 64 << 10
+// MaxTagText bounds the text of tags in [TagsHeader], in bytes: a whole header may have 64 KiB. It takes any fifty that
+// are not long and escaped at once.
+const MaxTagText = 48 << 10
 
 // ParseTags reads tags as a URL's query writes them, such as team=payments&customer=4711, and refuses a key that stands
 // there twice, and what [CheckTags] refuses. Empty is none.
@@ -76,8 +77,8 @@ func ParseTags(query string) (map[string]string, error) {
 	if query == "" {
 		return nil, nil
 	}
-	if len(query) > maxTagText {
-		return nil, invalid("Tags have at most %d bytes, not %d", maxTagText, len(query))
+	if len(query) > MaxTagText {
+		return nil, invalid("Tags have at most %d bytes, not %d", MaxTagText, len(query))
 	}
 	values, err := url.ParseQuery(query)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/perdure/perdure/protocol"
@@ -63,8 +64,9 @@ func (a *assetFiles) serve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// templates are those of the pages, by name.
-type templates map[string]*template.Template
+// templates are those of the pages, by name. Each is parsed when it is first needed: together they take 3 MB, which an
+// engine that nobody looks at can do without.
+type templates map[string]func() *template.Template
 
 // parse reads the template of each page, with the layout and the parts that all may use.
 func parse(files fs.FS, assets *assetFiles) templates {
@@ -74,9 +76,10 @@ func parse(files fs.FS, assets *assetFiles) templates {
 		panic("page: the templates are missing")
 	}
 	for _, name := range names {
-		t := template.New("").Funcs(words).Funcs(template.FuncMap{"asset": assets.address})
-		pages[strings.TrimSuffix(path.Base(name), ".html")] =
-			template.Must(t.ParseFS(files, "layout.html", "parts/*.html", name))
+		pages[strings.TrimSuffix(path.Base(name), ".html")] = sync.OnceValue(func() *template.Template {
+			t := template.New("").Funcs(words).Funcs(template.FuncMap{"asset": assets.address})
+			return template.Must(t.ParseFS(files, "layout.html", "parts/*.html", name))
+		})
 	}
 	return pages
 }

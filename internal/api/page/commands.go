@@ -2,6 +2,7 @@ package page
 
 import (
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -10,6 +11,9 @@ import (
 
 // Command is what does the same in a terminal: a verb of perdure with this execution, and more arguments.
 func (p *executionPage) Command(verb string, more ...string) string {
+	if strings.HasPrefix(p.Name, "-") { // the command would take it for a flag
+		return commandOf(append([]string{verb, p.ARN}, more...)...)
+	}
 	return commandOf(append([]string{verb, p.Name, "--function", p.Function}, more...)...)
 }
 

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -36,7 +37,8 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 ) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
-		g.filter.Function, g.filter.Error = one.Function, engine.ErrorWord(one.Error)
+		// The filter's function may name a version, too.
+		g.filter.Function, g.filter.Error = cmp.Or(of.Function, one.Function), engine.ErrorWord(one.Error)
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
 		})

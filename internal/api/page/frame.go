@@ -87,7 +87,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 		f.Token = formToken(formSecret(w, r))
 	}
 	var b bytes.Buffer
-	if err := s.pages[name].ExecuteTemplate(&b, "layout.html", f); err != nil {
+	if err := s.pages[name]().ExecuteTemplate(&b, "layout.html", f); err != nil {
 		return fmt.Errorf("the page %s could not be rendered: %w", name, err)
 	}
 	page := []byte(visible(b.String())) // all of it, so that no name, note or message is forgotten

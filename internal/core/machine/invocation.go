@@ -109,8 +109,11 @@ func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
 		}
 		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionFailed, Error: failure}})
 	case d.status == protocol.ExecutionRunning:
-		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
-			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
+		what := "the invocation failed with "
+		if d.failures > 1 {
+			what = fmt.Sprintf("%d invocations in a row failed, the last with ", d.failures)
+		}
+		reason := protocol.Clip(what+failure.Line(), protocol.MaxReason)
 		d.emit(Record{Event: protocol.Event{
 			Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit,
 		}})

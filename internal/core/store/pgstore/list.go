@@ -21,7 +21,7 @@ func (r *reader) List(ctx context.Context, q store.Query) ([]*store.Row, error) 
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	candidates, few, err := r.few(ctx, &q)
+	candidates, few, err := r.few(ctx, &q, false)
 	if err != nil || few && len(candidates) == 0 {
 		return nil, err
 	}
@@ -55,8 +55,8 @@ var lookups = sqlwhere.Lookups{
 }
 
 // few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
-func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
-	return lookups.Few(q, func(sql string, args ...any) ([]string, error) {
+func (r *reader) few(ctx context.Context, q *store.Query, counts bool) (ids []string, few bool, err error) {
+	return lookups.Few(q, counts, func(sql string, args ...any) ([]string, error) {
 		return all(ctx, r, scanText, sql, args...)
 	})
 }
@@ -130,7 +130,7 @@ func (r *reader) Count(ctx context.Context, q store.Query, by store.Grouping) ([
 	if len(q.Statuses) > 0 && len(statuses) == 0 {
 		return nil, nil
 	}
-	candidates, few, err := r.few(ctx, &q)
+	candidates, few, err := r.few(ctx, &q, true)
 	if err != nil || few && len(candidates) == 0 {
 		return nil, err
 	}

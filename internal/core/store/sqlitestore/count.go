@@ -15,7 +15,7 @@ import (
 // Count implements [store.Store]. It reads only indexes, unless q asks for a name or a tag that many have. Groups come
 // from an index in its order wherever one has it: SQLite would sort what it counts, which takes ten times as long.
 func (s *Store) Count(ctx context.Context, q store.Query, by store.Grouping) ([]store.Count, error) {
-	candidates, few, err := s.readers.few(ctx, &q)
+	candidates, few, err := s.readers.few(ctx, &q, true)
 	if err != nil || few && len(candidates) == 0 {
 		return nil, s.readers.fault(err)
 	}

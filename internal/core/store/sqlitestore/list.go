@@ -23,7 +23,7 @@ func (s *Store) List(ctx context.Context, q store.Query) ([]*store.Row, error) {
 	if err := q.Check(); err != nil {
 		return nil, err
 	}
-	candidates, few, err := s.readers.few(ctx, &q)
+	candidates, few, err := s.readers.few(ctx, &q, false)
 	if err != nil || few && len(candidates) == 0 {
 		return nil, s.readers.fault(err)
 	}
@@ -53,8 +53,10 @@ var lookups = sqlwhere.Lookups{
 }
 
 // few looks for a member of q that few executions have, and returns the ids of these. Without one, few is false.
-func (r *reader) few(ctx context.Context, q *store.Query) (ids []string, few bool, err error) {
-	return lookups.Few(q, func(query string, args ...any) ([]string, error) { return r.ids(ctx, query, args...) })
+func (r *reader) few(ctx context.Context, q *store.Query, counts bool) (ids []string, few bool, err error) {
+	return lookups.Few(q, counts, func(query string, args ...any) ([]string, error) {
+		return r.ids(ctx, query, args...)
+	})
 }
 
 func (r *reader) ids(ctx context.Context, query string, args ...any) (ids []string, err error) {

@@ -10,9 +10,12 @@ import (
 	"github.com/perdure/perdure/internal/core/store"
 )
 
-// maxCandidates is the largest number of executions of a name, a tag or an error that are looked at one by one. With
-// more, a walk in the order of ids soon meets enough of them.
-const maxCandidates = 1000
+// A name, a tag or an error that at most so many executions have leads to these, one by one. Otherwise an index is
+// walked: in the order of ids, where a list soon meets enough of what more of them have, or else all of it.
+const (
+	maxCandidates      = 1000
+	maxCandidatesOfAll = 20_000
+)
 
 // Lookups are the statements that look for executions by what few of them have. Each takes a limit as $1. Named takes
 // the range of names and the pattern as $2 to $4, and NamedOf also the function as $5; Tagged a key and a value, Erring
@@ -20,16 +23,20 @@ const maxCandidates = 1000
 type Lookups struct{ Named, NamedOf, Tagged, Erring string }
 
 // Few looks for a member of q that few executions have, and returns the ids of these, as ask finds them. Without one,
-// few is false.
-func (l *Lookups) Few(q *store.Query, ask func(sql string, args ...any) ([]string, error)) (
+// few is false. counts says that q is to be counted.
+func (l *Lookups) Few(q *store.Query, counts bool, ask func(sql string, args ...any) ([]string, error)) (
 	ids []string, few bool, err error,
 ) {
+	most := maxCandidates
+	if counts || q.Stuck != nil {
+		most = maxCandidatesOfAll
+	}
 	try := func(sql string, args ...any) {
 		if few || err != nil {
 			return
 		}
-		ids, err = ask(sql, append([]any{int64(maxCandidates + 1)}, args...)...)
-		if few = err == nil && len(ids) <= maxCandidates; !few {
+		ids, err = ask(sql, append([]any{int64(most + 1)}, args...)...)
+		if few = err == nil && len(ids) <= most; !few {
 			ids = nil
 		}
 	}
@@ -81,6 +88,9 @@ func Of(q *store.Query, tags string) *Conditions {
 		}
 	}
 	c.name(q.Name)
+	if q.Redriven != nil {
+		c.Add("redriven = $%d", *q.Redriven)
+	}
 	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
 		c.All = append(c.All, fmt.Sprintf("EXISTS (SELECT 1 FROM %s t WHERE t.execution = executions.id AND "+
 			"t.key = $%d AND t.value = $%d)", tags, c.arg(key), c.arg(q.Tags[key])))

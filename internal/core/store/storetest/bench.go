@@ -94,6 +94,7 @@ func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
 	s := open(b)
 	defer s.Close()
 	fill(b, s)
+	stuck, settled := &store.Stuck{Trouble: 5, Help: 2, Before: 1 << 40}, &store.Stuck{Help: 5, None: true}
 	running := []protocol.ExecutionStatus{protocol.ExecutionRunning}
 	failed := []protocol.ExecutionStatus{protocol.ExecutionFailed}
 	for _, test := range []struct {
@@ -128,10 +129,16 @@ func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
 		{"tag of few", store.Query{Tags: map[string]string{"rare": "1"}}},
 		{"tag and status", store.Query{Tags: map[string]string{"team": "71"}, Statuses: failed}},
 		{"tag and status of none", store.Query{Tags: map[string]string{"team": "70"}, Statuses: failed}},
-		{"stuck", store.Query{Stuck: &store.Stuck{Trouble: 5, Help: 2, Before: 1 << 40}}},
+		{"stuck", store.Query{Stuck: stuck}},
 		{"stuck of few", store.Query{Stuck: &store.Stuck{Help: 1 << 20}}},
 		{"stuck of none", store.Query{Stuck: &store.Stuck{Help: 1 << 30}}},
-		{"not stuck", store.Query{Stuck: &store.Stuck{Help: 5, None: true}}},
+		{"stuck, with a tag of a hundredth", store.Query{Tags: map[string]string{"team": "8"}, Stuck: stuck}},
+		{"stuck, with a tag of none of these", store.Query{Tags: map[string]string{"team": "9"}, Stuck: stuck}},
+		{"stuck, with a tag of nearly all", store.Query{Tags: map[string]string{"stage": "live"}, Stuck: stuck}},
+		{"not stuck, with a tag of a hundredth", store.Query{Tags: map[string]string{"team": "8"}, Stuck: settled}},
+		{"failed and not stuck, with a tag of none of these",
+			store.Query{Statuses: failed, Tags: map[string]string{"team": "8"}, Stuck: settled}},
+		{"not stuck", store.Query{Stuck: settled}},
 		{"last page", store.Query{After: benchID(60)}},
 		{"between", store.Query{After: benchID(50_100), Until: benchID(50_000), Function: "f3"}},
 	} {
@@ -182,7 +189,7 @@ func fill(b *testing.B, s store.Store) {
 		if i%100 == 0 {
 			row.Doing |= 1 << 20
 		}
-		row.Tags = map[string]string{"team": fmt.Sprint(i % 100)}
+		row.Tags = map[string]string{"team": fmt.Sprint(i % 100), "stage": "live"}
 		if i%2 == 1 {
 			row.Status, row.Due, row.Doing, row.Since = protocol.ExecutionSucceeded, 0, 0, 0
 		}
