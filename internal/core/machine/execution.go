@@ -242,6 +242,14 @@ func (o *operation) size() int {
 	return n
 }
 
+// NameOf returns the name of the operation with this id; empty if there is none.
+func (x *Execution) NameOf(id string) string {
+	if i, ok := x.index[id]; ok {
+		return x.ops[i].Name
+	}
+	return ""
+}
+
 // Updated returns the ids of the operations that changed since the last invocation that ended well. The current
 // invocation, which has just begun, is told of them.
 func (x *Execution) Updated() []string {
