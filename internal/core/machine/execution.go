@@ -51,7 +51,7 @@ type state struct {
 	used    Usage
 
 	open          [doings]int        // how many operations make the execution do each thing
-	retryingSince protocol.Timestamp // when retrying last began
+	retryingSince protocol.Timestamp // when that began which failed first and is tried again since
 	queuedSince   protocol.Timestamp // when an invocation was last newly wanted
 	idleSince     protocol.Timestamp // when the last invocation ended
 
