@@ -23,7 +23,7 @@ type Filter struct {
 	StartedBefore protocol.Timestamp         // exclusive
 	Doing         []Activity                 // one of these at least
 	Since         protocol.Timestamp         // doing something since before this moment
-	Error         string                     // the type of the error with which it ended
+	Error         string                     // the type of the error with which it ended, as [ErrorWord] says it
 	Tags          map[string]string          // all of these
 	// Redriven says whether what failed was tried again in a fork: [RedrivenYes], [RedrivenNo], or empty for either.
 	Redriven string
@@ -48,10 +48,10 @@ var FilterKeys = []string{
 }
 
 // ParseFilter reads the filter in a URL's query, and passes over keys that are not in [FilterKeys]. Status and Doing
-// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. A moment is RFC 3339, a date
-// with or without a time in now's zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in
-// seconds if it has no unit: it says Since. So a URL that is kept may say "of the last day". Mistakes are
-// InvalidParameterValueExceptions.
+// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. Error is the type of an
+// error, or - for errors without one, see [ErrorWord]. A moment is RFC 3339, a date with or without a time in now's
+// zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in seconds if it has no unit: it
+// says Since. So a URL that is kept may say "of the last day". Mistakes are InvalidParameterValueExceptions.
 func ParseFilter(v url.Values, now time.Time) (Filter, error) {
 	p := filterParser{values: v, now: now}
 	f := Filter{

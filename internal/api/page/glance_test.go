@@ -72,7 +72,7 @@ func TestWhichFailuresAreAlike(t *testing.T) {
 	}
 	want := `and 2 more: /ui/?Error=E&Function=a&Status=FAILED
 and 1 more: /ui/?Error=E&Function=b&Status=FAILED
-and 1 more: /ui/?Function=a&Status=TIMED_OUT
+and 1 more: /ui/?Error=-&Function=a&Status=TIMED_OUT
 and 1 more: /ui/?Error=F&Function=a&Status=FAILED`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
