@@ -172,6 +172,9 @@ func (c *jobCase) check(f *fixture, j *engine.Job, arns []string) {
 	}
 	var told []string
 	for _, r := range f.results(j.ID) {
+		if forks := f.known(r.ARN); c.action == engine.JobRedrive && !cmp.Equal(forks, []string{r.NewARN}) {
+			f.t.Errorf("%s knows the forks %q, want %s", r.ARN, forks, r.NewARN)
+		}
 		told = append(told, r.ARN)
 		if r.Outcome != engine.JobDone || (r.NewARN != "") != (c.action == engine.JobRedrive) {
 			f.t.Errorf("got the result %+v", r)
