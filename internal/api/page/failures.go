@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"net/http"
 	"slices"
 
@@ -23,7 +24,11 @@ func (g *failureGroup) RedrivePath() string { return actPath(engine.JobRedrive, 
 
 // Command redrives all of them in a terminal.
 func (g *failureGroup) Command() string {
-	return "perdure redrive" + filterFlags(g.filter.Values(), false)
+	q := g.filter.Values()
+	if g.filter.Redriven == engine.RedrivenNo {
+		q.Del("Redriven") // it goes without saying
+	}
+	return "perdure redrive" + filterFlags(q, false)
 }
 
 // mostFailures is how many groups of failures a page shows.
@@ -37,6 +42,7 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
 		g.filter.Function, g.filter.Error = one.Function, one.Error
+		g.filter.Redriven = cmp.Or(of.Redriven, engine.RedrivenNo)
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
 		})
