@@ -80,7 +80,7 @@ func TestFilterRefusals(t *testing.T) {
 	long := strings.Repeat("*", 10<<10)
 	for query, want := range map[string]string{
 		"Status=done":                      `No execution ever has the status "DONE"`,
-		"Redriven=perhaps":                 `Redriven is yes or no, not "perhaps"`,
+		"Redriven=perhaps":                 `Redriven "perhaps" is not yes or no.`,
 		"Doing=dancing":                    `No execution is ever doing "dancing"`,
 		"Name=" + long:                     "Name is too long: it has at most 256 bytes, not 10240",
 		"Error=" + long:                    "Error is too long: it has at most 1024 bytes, not 10240",

@@ -43,7 +43,7 @@ const bulkHelp = executionHelp + `
 
 In place of EXECUTION a filter says on which executions to act: --function, --name
 with a pattern such as 'order-*', --status, --doing, --longer-than, --error, --tag,
---started-after, --started-before. --name '*' is every one on which it is possible.
+--redriven, --started-after, --started-before. --name '*' is every one on which it is possible.
 It is a job of the engine then, which goes on if this command, or the engine, is
 interrupted; "perdure jobs" shows it. --dry-run says what it would do.`
 
