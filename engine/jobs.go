@@ -246,7 +246,7 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 		return nil, err
 	}
 	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
-	counts, err := j.engine.Count(ctx, f)
+	counts, err := j.engine.count(ctx, f, q) // now: a shared answer may be of before the last job
 	if err != nil {
 		return nil, err
 	}
