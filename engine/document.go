@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -71,11 +72,13 @@ func (d *versionDocument) function(name, version string) *function {
 }
 
 func encodeDocument(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it would make six bytes of one
+	if err := enc.Encode(v); err != nil {
 		panic("engine: encoding a document: " + err.Error())
 	}
-	return data
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // knowledge is what the documents say of functions.

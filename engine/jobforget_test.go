@@ -250,7 +250,7 @@ func TestHugeJobTakesLittleMemory(t *testing.T) {
 		t.Errorf("got %d results, want %d", count, chunks*each)
 	}
 	outnumber(t, m.Store)
-	_ = f.job(&engine.JobRequest{Action: engine.JobPause})
+	_ = f.job(&engine.JobRequest{Action: engine.JobPause, Filter: engine.Filter{Name: "*"}})
 	for range 3000 {
 		if len(documents(t, m.Store, store.JobResultKind)) == 0 {
 			break

@@ -335,21 +335,19 @@ func (r *JobRequest) check() error {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
 			"too long")
 	}
-	return r.checkOutcome()
+	return r.checkSize()
 }
 
 // maxReasonText bounds what people give as a reason, in bytes.
 const maxReasonText = 4 << 10
 
-// checkOutcome bounds what the callbacks get, which is kept with the job.
-func (r *JobRequest) checkOutcome() error {
-	size := r.Error.Size()
-	if r.Result != nil {
-		size += len(*r.Result)
-	}
-	if size > store.MaxDocument/2 {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The outcome of the callbacks has %d bytes; a job takes "+
-			"at most %d", size, store.MaxDocument/2)
+// checkSize bounds what is kept of a job: what the callbacks get, above all.
+func (r *JobRequest) checkSize() error {
+	kept := *r
+	kept.ARNs = nil
+	if size := len(encodeDocument(kept)); size > store.MaxDocument/2 { // the filter is there twice
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The filter and the outcome of the callbacks have "+
+			"%d bytes as JSON; a job takes at most %d", size, store.MaxDocument/2)
 	}
 	return nil
 }

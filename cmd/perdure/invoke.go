@@ -35,7 +35,7 @@ Ctrl-C stops following; the execution goes on.`,
 
 type invokeVerb struct {
 	remoteFlags
-	event        eventFlags
+	event        storedEventFlags
 	name         string
 	tags         map[string]string
 	wait, noWait bool
@@ -69,6 +69,9 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	r, err := v.dial()
 	if err != nil {
+		return err
+	}
+	if event, err = v.event.stored(ctx, r, args[0], event); err != nil {
 		return err
 	}
 	if r.isPlain(ctx, args[0]) {
