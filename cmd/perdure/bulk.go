@@ -139,7 +139,8 @@ func (f *bulkFlags) confirm(ctx context.Context, std *stdio, action engine.JobAc
 	}
 	file, ok := std.in.(*os.File)
 	if !ok || !isatty.IsTerminal(file.Fd()) {
-		return cli.Usagef("this would %s %s, and nobody is here to confirm that", verbOf(action), executions(plan.Total)).
+		return cli.Usagef("this would %s %s, and nobody is here to confirm that", verbOf(action),
+			executions(plan.Total)).
 			Hintf("give --yes, or see with --dry-run which they are")
 	}
 	if err := f.showPlan(std.err, action, plan); err != nil {
