@@ -113,7 +113,7 @@ func (f *bulkFlags) showPlan(out io.Writer, action engine.JobAction, plan *admin
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for i := range plan.Executions {
 		e := &plan.Executions[i]
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", e.DurableExecutionName, e.Status, join(e.Doing),
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", e.DurableExecutionName, statusOf(e), join(e.Doing),
 			localTime(e.StartTimestamp))
 	}
 	if err := table.Flush(); err != nil {

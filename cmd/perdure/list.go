@@ -154,16 +154,21 @@ func (v *listVerb) row(table io.Writer, e *adminapi.Execution) {
 	if arn, err := protocol.ParseARN(e.DurableExecutionArn); err == nil {
 		function = arn.Function
 	}
-	status, doing, since := string(e.Status), "", ""
-	if e.Redriven {
-		status += ", redriven"
-	}
+	doing, since := "", ""
 	if len(e.Doing) > 0 {
 		doing, since = join(e.Doing), text.Duration(age(e.Since))
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", function, e.DurableExecutionName, status, doing, since,
+	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", function, e.DurableExecutionName, statusOf(e), doing, since,
 		localTime(e.StartTimestamp), took(e.StartTimestamp, e.EndTimestamp),
 		v.more(cli.Printable(tagList(e.Tags)), cli.Printable(e.Error)))
+}
+
+// statusOf is an execution's status, and whether it was redriven.
+func statusOf(e *adminapi.Execution) string {
+	if e.Redriven {
+		return string(e.Status) + ", redriven"
+	}
+	return string(e.Status)
 }
 
 // more are the columns that only some lists have.
