@@ -175,10 +175,15 @@ func (e *explainer) forks(ctx context.Context, made []machine.Fork) (forks []For
 	return forks, nil
 }
 
+// Name is the fork's name.
+func (f *Fork) Name() string {
+	arn, _ := protocol.ParseARN(f.ARN) // it was one of ours
+	return arn.Name
+}
+
 // words say who made a redrive, and as what.
 func (f *Fork) words() string {
-	arn, _ := protocol.ParseARN(f.ARN) // it was one of ours
-	return "redriven as " + arn.Name + by(f.By)
+	return "redriven as " + f.Name() + by(f.By)
 }
 
 // oneLine joins the most telling reasons. If the first is another execution, the reasons of that one follow.

@@ -119,7 +119,7 @@ func (f *Filter) check() error {
 		}
 	}
 	if f.Redriven != "" && f.Redriven != RedrivenYes && f.Redriven != RedrivenNo {
-		return invalid("Redriven is yes or no, not %q", clip(f.Redriven))
+		return invalid("Redriven %q is not yes or no.", clip(f.Redriven))
 	}
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")

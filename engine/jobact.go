@@ -9,7 +9,8 @@ import (
 )
 
 // act acts on one execution, once for each job: the job's id is the token of the act.
-func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string) (newARN string, err error) {
+func (j *Jobs) act(ctx context.Context, job string, d *jobDocument, arn string) (newARN string, err error) {
+	req := &d.JobRequest
 	var reason *string
 	if req.Reason != "" {
 		reason = &req.Reason
@@ -28,7 +29,7 @@ func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string)
 		return "", err
 	case JobRedrive:
 		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job,
-			By: req.By, Once: len(req.ARNs) == 0 && req.Filter.Redriven != RedrivenYes})
+			By: req.By, Once: d.Selects.Redriven == RedrivenNo})
 		if err != nil {
 			return "", err
 		}

@@ -74,3 +74,20 @@ func TestJobTellsWhatIsGone(t *testing.T) {
 		}
 	})
 }
+
+// A job counts what there is, and not what there was a moment ago.
+func TestJobCountsAnew(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		jobCases[0].prepare(f)
+		req := &engine.JobRequest{Action: engine.JobPause, Filter: engine.Filter{
+			Function: "sleeper", StartedBefore: protocol.TimestampOf(time.Now().Add(-time.Second)),
+		}}
+		for _, want := range []int{inJob, 0} {
+			j, err := f.Jobs().Start(t.Context(), req)
+			if err != nil || j.Total != want {
+				t.Errorf("got %+v, %v, want %d executions", j, err, want)
+			}
+			synctest.Wait()
+		}
+	})
+}

@@ -53,8 +53,8 @@ type JobRequest struct {
 	KeepTimeout bool `json:",omitempty"` // of a pause; see PauseRequest
 	Kill        bool `json:",omitempty"` // of a stop; see StopRequest
 	Cascade     bool `json:",omitempty"` // of a stop
-	// Operation names the operations that are skipped, or the callbacks that are completed, by an id or a name; empty is
-	// the next moment, or every callback.
+	// Operation names the operations that are skipped, or the callbacks that are completed, by an id or a name; empty
+	// is the next moment, or every callback.
 	Operation string `json:",omitempty"`
 	All       bool   `json:",omitempty"` // of a skip: every moment; see SkipRequest
 	// Result and Error are those of the callbacks; without, they succeed with nothing, or fail with Reason.
@@ -245,8 +245,8 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 	if err != nil {
 		return nil, err
 	}
-	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
-	counts, err := j.engine.Count(ctx, f)
+	f.Qualifier = q.Version                  // an alias may move before the job comes to its last execution
+	counts, err := j.engine.count(ctx, f, q) // now: a shared answer may be of before the last job
 	if err != nil {
 		return nil, err
 	}

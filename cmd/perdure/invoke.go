@@ -60,7 +60,8 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 		}
 	}
 	if n := len(engine.FormatTags(v.tags)); n > engine.MaxTagText {
-		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n, engine.MaxTagText).
+		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n,
+			engine.MaxTagText).
 			Hintf("other characters than ASCII's take three bytes for each of theirs")
 	}
 	event, err := v.event.read(ctx, std)

@@ -24,7 +24,9 @@ name. With --to-version the copy runs on other code, which must fit the history.
 --event and --event-json give the copy another event; what was recorded before
 counts all the same, so code that now takes another way there fails.
 
-EXECUTION stays as it is. Steps that succeeded are not run again.`,
+EXECUTION stays as it is, but for knowing its copy. Steps that succeeded are not
+run again. A filter leaves out what was redriven before; --redriven yes is for
+redriving just that again.`,
 	verb: func() verb { return &redriveVerb{} },
 }
 

@@ -94,7 +94,7 @@ func commandOf(words ...string) string {
 var flagOf = map[string]string{
 	"Function": "--function", "Qualifier": "--version", "Name": "--name", "Status": "--status", "Doing": "--doing",
 	"StartedAfter": "--started-after", "StartedBefore": "--started-before", "LongerThan": "--longer-than",
-	"Error": "--error", "Tag": "--tag",
+	"Error": "--error", "Tag": "--tag", "Redriven": "--redriven",
 }
 
 // filterFlags are the flags that say what a filter in an address does. A list takes the function as an argument.

@@ -24,7 +24,11 @@ func (g *failureGroup) RedrivePath() string { return actPath(engine.JobRedrive, 
 
 // Command redrives all of them in a terminal.
 func (g *failureGroup) Command() string {
-	return "perdure redrive" + filterFlags(g.filter.Values(), false)
+	q := g.filter.Values()
+	if g.filter.Redriven == engine.RedrivenNo {
+		q.Del("Redriven") // it goes without saying
+	}
+	return "perdure redrive" + filterFlags(q, false)
 }
 
 // mostFailures is how many groups of failures a page shows.
@@ -37,8 +41,9 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 ) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
-		// The filter's function may name a version, too.
-		g.filter.Function, g.filter.Error = cmp.Or(of.Function, one.Function), engine.ErrorWord(one.Error)
+		g.filter.Function = cmp.Or(of.Function, one.Function) // the former may name a version
+		g.filter.Error = engine.ErrorWord(one.Error)
+		g.filter.Redriven = cmp.Or(of.Redriven, engine.RedrivenNo)
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
 		})

@@ -235,7 +235,7 @@ func TestFailuresByError(t *testing.T) {
 	page := f.get("/ui/function?name=pay", 200)
 	want(t, page, "What failed, by error", "Declined", "Redrive all 2",
 		"perdure redrive --function pay --status FAILED --status TIMED_OUT --error Declined",
-		"&lt;i&gt;It&#39;s", "Redrive all 1", `/ui/?Error=Declined&amp;Function=pay&amp;Status=FAILED&amp;Status=TIMED_OUT`)
+		"&lt;i&gt;It&#39;s", "Redrive all 1", `/ui/?Error=Declined&amp;Function=pay&amp;Redriven=no&amp;Status=FAILED&amp;Status=TIMED_OUT`)
 	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "Action=redrive") {
 		t.Error("an error became part of the page, or a reader may redrive")
 	}

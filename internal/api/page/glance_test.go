@@ -70,10 +70,10 @@ func TestWhichFailuresAreAlike(t *testing.T) {
 	for _, a := range p.folded {
 		got = append(got, a.Title()+": "+a.Path)
 	}
-	want := `and 2 more: /ui/?Error=E&Function=a&Status=FAILED
-and 1 more: /ui/?Error=E&Function=b&Status=FAILED
-and 1 more: /ui/?Error=-&Function=a&Status=TIMED_OUT
-and 1 more: /ui/?Error=F&Function=a&Status=FAILED`
+	want := `and 2 more: /ui/?Error=E&Function=a&Redriven=no&Status=FAILED
+and 1 more: /ui/?Error=E&Function=b&Redriven=no&Status=FAILED
+and 1 more: /ui/?Error=-&Function=a&Redriven=no&Status=TIMED_OUT
+and 1 more: /ui/?Error=F&Function=a&Redriven=no&Status=FAILED`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
