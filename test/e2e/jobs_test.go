@@ -71,7 +71,7 @@ func TestRetryTheForty(t *testing.T) {
 	b.accessible("redriven")
 	b.click(".rows a", "redriven")
 	b.shows("SUCCEEDED", "Fork of")
-	b.click("dd a", " of shop")
+	b.click("dd a", "of shop")
 	b.shows("FAILED", "redriven as", "Redrive again")
 	b.accessible("an execution that was redriven")
 	b.fits("an execution that was redriven")
