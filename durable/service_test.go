@@ -149,7 +149,7 @@ func (s *service) end(reply []byte, err error) (output, error) {
 	if err != nil {
 		failure = &protocol.ErrorObject{ErrorType: "Error", ErrorMessage: err.Error()}
 	}
-	d.EndInvocation(s.requestID(), reply, failure, machine.CrashLimit{})
+	d.EndInvocation(s.requestID(), machine.Ending{Answer: reply, Failure: failure}, machine.CrashLimit{})
 	for _, r := range s.commit(d) {
 		if r.BadOutput {
 			s.t.Errorf("the service does not take the answer %.1000s: %s", reply, r.Error.ErrorMessage)

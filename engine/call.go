@@ -168,7 +168,7 @@ func (r *runner) callPlain(ctx context.Context, f *function, req *InvokeRequest)
 	}
 	began := r.now()
 	out := r.call(ctx, f, inv)
-	r.figures.called(f, r.now().Sub(began), out.Error != nil && !out.Unstarted)
+	r.figures.called(f, r.now().Sub(began), out.Init, out.Error != nil && !out.Unstarted)
 	result := &Result{Status: protocol.ExecutionSucceeded, LogTail: endTail()}
 	if out.Error != nil {
 		result.Status, result.Error = protocol.ExecutionFailed, out.Error

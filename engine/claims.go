@@ -215,9 +215,12 @@ func (c *claimer) sweep() error {
 // adoptTelling has records of executions made that ended on a node which died before it had told of them. The oldest
 // node that tells does that. A node is told of before it has a document, so the documents are read first.
 func (c *claimer) adoptTelling(r *reporter) error {
-	docs, err := c.fleet.store.Documents(c.ctx, telemetryKind)
-	if err != nil {
-		return err
+	var docs []store.Document // one of each node that ever told
+	for d, err := range store.AllDocuments(c.ctx, c.fleet.store, telemetryKind) {
+		if err != nil {
+			return err
+		}
+		docs = append(docs, d)
 	}
 	census, err := c.fleet.store.Nodes(c.ctx)
 	if err != nil {

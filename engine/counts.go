@@ -67,7 +67,7 @@ func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, 
 	byError := map[FailureCount]int{}
 	if err == nil && len(failures.Statuses) > 0 {
 		err = groups(failures, store.Grouping{Function: true, Error: true}, func(one store.Count) {
-			byError[FailureCount{Function: one.Function, Error: one.Error}] += one.N
+			byError[FailureCount{Function: one.Function, Error: errorOf(one.Error)}] += one.N
 		})
 	}
 	c.Failures = largest(byError)

@@ -81,8 +81,10 @@ func TestMendedAfterTheCrashLimit(t *testing.T) {
 		arn := f.start("shop", "", "{}")
 		time.Sleep(48 * time.Hour) // the timeout waits, too
 		x, err := f.Explain(t.Context(), arn)
-		if err != nil || !strings.Contains(x.Text, "by the limit of crashes: 2 invocations in a row failed") {
-			t.Errorf("got %q, %v", x.Text, err)
+		const want = "paused for 2d by the limit of crashes: 2 invocations in a row failed, the last with " +
+			"Runtime.ExitError: still broken"
+		if err != nil || x.Text != want {
+			t.Errorf("got %q, %v, want %s", x.Text, err, want)
 		}
 		mended = true
 		if err := f.Resume(t.Context(), &engine.ResumeRequest{ARN: arn}); err != nil {

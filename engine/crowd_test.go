@@ -377,7 +377,7 @@ func sleeping(i int, function string, seconds int64) store.Write {
 		if err != nil {
 			panic(err)
 		}
-		d.EndInvocation("r", []byte(`{"Status":"PENDING"}`), nil, machine.CrashLimit{})
+		d.EndInvocation("r", machine.Ending{Answer: []byte(`{"Status":"PENDING"}`)}, machine.CrashLimit{})
 	})
 }
 

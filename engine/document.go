@@ -1,11 +1,14 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"strings"
 	"time"
+
+	"github.com/perdure/perdure/internal/core/store"
 )
 
 // The engine remembers functions in documents of these kinds. The key is the function's name, a slash, and the
@@ -69,11 +72,13 @@ func (d *versionDocument) function(name, version string) *function {
 }
 
 func encodeDocument(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false) // it would make six bytes of one
+	if err := enc.Encode(v); err != nil {
 		panic("engine: encoding a document: " + err.Error())
 	}
-	return data
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // knowledge is what the documents say of functions.
@@ -95,11 +100,10 @@ func (d *documents) read(ctx context.Context) (*knowledge, error) {
 	for kind, read := range map[string]func(name, word string, data []byte) error{
 		kindNumbering: k.readNumbering, kindVersion: k.readVersion, kindAlias: k.readAlias,
 	} {
-		docs, err := d.store.Documents(ctx, kind)
-		if err != nil {
-			return nil, err
-		}
-		for _, doc := range docs {
+		for doc, err := range store.AllDocuments(ctx, d.store, kind) {
+			if err != nil {
+				return nil, err
+			}
 			name, word, _ := strings.Cut(doc.Key, "/")
 			err := errors.New("it is not what was written")
 			if !doc.Damaged {

@@ -106,7 +106,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	var facts []machine.Reason
 	var ops []*protocol.Operation
 	var divergence *rehearsal.Divergence
-	stopped := ""
+	how := "" // it closed
 	var forks []machine.Fork
 	at := e.ledger.now()
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
@@ -121,12 +121,11 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 			return
 		}
 		_, failure := execution.Result()
-		if x.Status == protocol.ExecutionStopped {
-			stopped = by(execution.StoppedBy()) + because(failure.Line())
-		}
 		if divergence = rehearsal.Parse(failure); divergence != nil {
 			ops = execution.Operations()
+			return
 		}
+		how = by(execution.StoppedBy()) + because(failure.Line())
 	})
 	if err != nil {
 		return nil, err
@@ -149,7 +148,7 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		}
 		x.Reasons = append(x.Reasons, r)
 	}
-	x.Text = e.oneLine(ctx, x, followed) + stopped
+	x.Text = e.oneLine(ctx, x, followed) + how
 	if divergence != nil {
 		x.Text += ", because the code did not do what was recorded: " + divergence.Line()
 		x.SideBySide = rehearsal.Sides(ops, divergence)

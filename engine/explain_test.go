@@ -51,6 +51,9 @@ func TestExplain(t *testing.T) {
 		want   string
 	}{
 		{"closed", func(*call) engine.Outcome { return succeed("1") }, 0, "closed: SUCCEEDED"},
+		{"failed", func(*call) engine.Outcome {
+			return engine.Outcome{Payload: []byte(`{"Status":"FAILED","Error":{"ErrorType":"Declined","ErrorMessage":"no\n money"}}`)}
+		}, 0, "closed: FAILED: Declined: no money"},
 		{"running", hang, 4 * time.Second, "invocation 1 running for 4s, times out in 56s"},
 		{"running in a step", func(c *call) engine.Outcome {
 			u := start

@@ -90,9 +90,16 @@ type Minute struct {
 	Started           uint64 // executions
 	Closed            map[protocol.ExecutionStatus]uint64
 	FailedInvocations uint64 // those that reported an error, crashed, or took too long
-	Executions        Times  // from start to end
-	Invocations       Times  // and calls
-	Attempts          Times  // of steps
+	ColdStarts        Cold
+	Executions        Times // from start to end
+	Invocations       Times // and calls
+	Attempts          Times // of steps
+}
+
+// Cold says how many invocations waited for a process to start, and for how long.
+type Cold struct {
+	Count       uint64
+	Total, Most time.Duration
 }
 
 // Times says how long some things of a kind took.
@@ -177,6 +184,7 @@ func (m *minute) read() Minute {
 	out := Minute{
 		Begins: protocol.Timestamp(m.number * time.Minute.Milliseconds()), Started: m.started,
 		Closed: map[protocol.ExecutionStatus]uint64{}, FailedInvocations: m.failedInvocations,
+		ColdStarts: Cold{m.cold, m.init, m.longestInit},
 		Executions: m.executions.summary(), Invocations: m.invocations.summary(), Attempts: m.ops.summary(),
 	}
 	for i, n := range m.closed {

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/protocol"
 )
@@ -22,7 +23,7 @@ type Filter struct {
 	StartedBefore protocol.Timestamp         // exclusive
 	Doing         []Activity                 // one of these at least
 	Since         protocol.Timestamp         // doing something since before this moment
-	Error         string                     // the type of the error with which it ended
+	Error         string                     // the type of the error with which it ended, as [ErrorWord] says it
 	Tags          map[string]string          // all of these
 	// Redriven says whether what failed was tried again in a fork: [RedrivenYes], [RedrivenNo], or empty for either.
 	Redriven string
@@ -47,10 +48,10 @@ var FilterKeys = []string{
 }
 
 // ParseFilter reads the filter in a URL's query, and passes over keys that are not in [FilterKeys]. Status and Doing
-// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. A moment is RFC 3339, a date
-// with or without a time in now's zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in
-// seconds if it has no unit: it says Since. So a URL that is kept may say "of the last day". Mistakes are
-// InvalidParameterValueExceptions.
+// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. Error is the type of an
+// error, or - for errors without one, see [ErrorWord]. A moment is RFC 3339, a date with or without a time in now's
+// zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in seconds if it has no unit: it
+// says Since. So a URL that is kept may say "of the last day". Mistakes are InvalidParameterValueExceptions.
 func ParseFilter(v url.Values, now time.Time) (Filter, error) {
 	p := filterParser{values: v, now: now}
 	f := Filter{
@@ -123,6 +124,9 @@ func (f *Filter) check() error {
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")
 	}
+	if !utf8.ValidString(f.Name) || strings.ContainsRune(f.Name, 0) {
+		return invalid("Name %q is not text in UTF-8", clip(f.Name))
+	}
 	return cmp.Or(atMost("Name", f.Name, maxFilterName), atMost("Error", f.Error, maxFilterError), CheckTags(f.Tags))
 }
 
@@ -158,9 +162,14 @@ func (p *filterParser) text(key string) string {
 	return p.values.Get(key)
 }
 
-// words are the values of a key that repeats, or has commas.
+// words are the values of a key that repeats, or has commas. Commas alone are a mistake: they would be no restriction.
 func (p *filterParser) words(key string) []string {
-	return strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	all := strings.Join(p.values[key], "")
+	words := strings.FieldsFunc(strings.Join(p.values[key], ","), func(r rune) bool { return r == ',' || r == ' ' })
+	if all != "" && len(words) == 0 {
+		p.refuse(key, all, "a word")
+	}
+	return words
 }
 
 func (p *filterParser) moment(key string) protocol.Timestamp {
@@ -169,13 +178,13 @@ func (p *filterParser) moment(key string) protocol.Timestamp {
 		return 0
 	}
 	if ago, err := time.ParseDuration(s); err == nil && ago >= 0 {
-		return protocol.TimestampOf(p.now.Add(-ago))
+		return momentOf(p.now.Add(-ago))
 	}
 	for _, layout := range []string{
 		time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, time.DateOnly,
 	} {
 		if t, err := time.ParseInLocation(layout, s, p.now.Location()); err == nil {
-			return protocol.TimestampOf(t)
+			return momentOf(t)
 		}
 	}
 	p.refuse(key, s, "a moment such as 2026-11-23T08:00:00Z, or 24h for a day ago")
@@ -197,8 +206,11 @@ func (p *filterParser) longerThan() protocol.Timestamp {
 	if err != nil || ago < 0 {
 		p.refuse("LongerThan", s, "a duration such as 90s or 2h")
 	}
-	return protocol.TimestampOf(p.now.Add(-ago))
+	return momentOf(p.now.Add(-ago))
 }
+
+// momentOf is a moment that restricts a filter: one before 1970 is after it, since zero is no restriction.
+func momentOf(t time.Time) protocol.Timestamp { return max(protocol.TimestampOf(t), 1) }
 
 func (p *filterParser) tags() map[string]string {
 	var tags map[string]string

@@ -58,6 +58,12 @@ func TestFilterAsTyped(t *testing.T) {
 		"Redriven=":                            "",
 		"LongerThan=90":                        "Since=2026-11-23T06%3A58%3A30Z",
 		"LongerThan=1h30m":                     "Since=2026-11-23T05%3A30%3A00Z",
+		// No moment is that of no filter.
+		"StartedBefore=1970-01-01T00:00:00Z": "StartedBefore=1970-01-01T00%3A00%3A00.001Z",
+		"StartedBefore=0001-01-01T00:00:00Z": "StartedBefore=1970-01-01T00%3A00%3A00.001Z",
+		"StartedBefore=2562047h":             "StartedBefore=1970-01-01T00%3A00%3A00.001Z",
+		"Since=1970-01-01T00:00:00Z":         "Since=1970-01-01T00%3A00%3A00.001Z",
+		"LongerThan=2562047h":                "Since=1970-01-01T00%3A00%3A00.001Z",
 	} {
 		values, err := url.ParseQuery(typed)
 		if err != nil {
@@ -84,6 +90,10 @@ func TestFilterRefusals(t *testing.T) {
 		"LongerThan=" + long:               `LongerThan "` + long[:63] + `…" is not a duration such as 90s or 2h.`,
 		"LongerThan=1h&Since=2h":           `Since "2h" is not to be given beside LongerThan, which says the same.`,
 		"Name=a&Name=b":                    `Name "a b" is not one value: give it once.`,
+		"Name=%FF*":                        `Name "\xff*" is not text in UTF-8`,
+		"Name=a%00":                        "Name \"a\\x00\" is not text in UTF-8",
+		"Status=,":                         `Status "," is not a word.`,
+		"Doing=+":                          `Doing " " is not a word.`,
 		"Tag=team":                         `Tag "team" is not KEY=VALUE with a key of its own.`,
 		"Tag=a=1&Tag=a=2":                  `Tag "a=2" is not KEY=VALUE with a key of its own.`,
 		"Status=" + long:                   `No execution ever has the status "` + long[:63] + `…"`,

@@ -60,8 +60,9 @@ type foreman struct {
 	wake  chan struct{}
 	began time.Time
 
-	mu      sync.Mutex
-	working map[string]context.CancelFunc // by the job's id; ends it because somebody canceled it
+	mu         sync.Mutex
+	working    map[string]context.CancelFunc // by the job's id; ends it because somebody canceled it
+	forgetting bool                          // one that has ended is being deleted
 }
 
 // look makes the foreman look at the jobs now.
@@ -85,19 +86,23 @@ func (f *foreman) run() {
 	}
 }
 
-// takeUp begins the jobs that have not ended, and ends those that somebody canceled.
+// takeUp begins the jobs that have not ended, ends those that somebody canceled, and forgets the oldest that have
+// ended, if there are too many.
 func (f *foreman) takeUp() error {
+	f.mu.Lock() // so that none ends unnoticed after it was read
+	defer f.mu.Unlock()
 	all, err := f.jobs.read(f.ctx)
 	if err != nil {
 		return err
 	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	for i := range all {
 		one := all[len(all)-1-i] // the oldest first
 		cancel, isWorking := f.working[one.id]
 		switch {
 		case one.ended():
+			if len(all)-i > MaxJobs && !f.forgetting {
+				f.forget(one)
+			}
 		case isWorking && one.cancel:
 			cancel()
 		case !isWorking && len(f.working) < jobsAtOnce:
@@ -105,6 +110,23 @@ func (f *foreman) takeUp() error {
 		}
 	}
 	return nil
+}
+
+// forget deletes a job that has ended, which takes as long as it has results. f.mu is held.
+func (f *foreman) forget(one *jobState) {
+	f.forgetting = true
+	f.work.Go(func() {
+		ctx := f.fleet.serving()
+		err := f.jobs.delete(ctx, one)
+		f.mu.Lock()
+		f.forgetting = false
+		f.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			f.log.Warn("a job that has ended is not forgotten yet; trying again", "job", one.id, "error", err)
+			pause(f.ctx, retryDelay, nil)
+		}
+		f.look() // at the next one
+	})
 }
 
 // begin sets a job to work. f.mu is held.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -30,7 +31,7 @@ type ForkRequest struct {
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
 	Redrive bool
-	// Once, with Redrive, refuses an execution that was redriven before. Two who ask at the same moment may both pass.
+	// Once, with Redrive, refuses an execution that was redriven before.
 	Once bool
 	Name string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
@@ -64,6 +65,11 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 		named.Name = tokenName(req.ARN, req.Token)
 		req = &named
 	}
+	if req.Once { // who looks and who marks take turns; nodes need not, as one of them does the jobs
+		turn := &e.redrives[crc32.ChecksumIEEE([]byte(req.ARN))%uint32(len(e.redrives))]
+		turn.Lock()
+		defer turn.Unlock()
+	}
 	started, err := e.forkOnce(ctx, req)
 	if err != nil {
 		return nil, err
@@ -78,7 +84,7 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 // forkOnce makes a fork, or finds that of a request with the same token.
 func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, error) {
 	if req.Token != "" {
-		if started, err := e.forked(ctx, req); started != nil || err != nil {
+		if started, err := e.ledger.forked(ctx, req); started != nil || err != nil {
 			return started, err
 		}
 	}
@@ -91,7 +97,7 @@ func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, erro
 	}
 	started, err := e.forkOf(origin, req)
 	if req.Token != "" && err != nil { // a repeat at the same time may have been first
-		if first, _ := e.forked(ctx, req); first != nil {
+		if first, _ := e.ledger.forked(ctx, req); first != nil {
 			return first, nil
 		}
 	}
@@ -118,12 +124,12 @@ func tokenName(arn, token string) string {
 }
 
 // forked returns the fork of an execution that has the name already; nil if there is none.
-func (e *Engine) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
+func (g *ledger) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
 	a, err := protocol.ParseARN(req.ARN)
 	if err != nil {
 		return nil, nil
 	}
-	row, err := e.ledger.store.Named(ctx, a.Function, req.Name)
+	row, err := g.store.Named(ctx, a.Function, req.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil

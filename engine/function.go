@@ -149,6 +149,9 @@ type Outcome struct {
 	Error *protocol.ErrorObject
 	// ErrorPayload is the error document that the function reported, for callers of plain functions; it may be empty.
 	ErrorPayload []byte
+	// Init is how long the invocation waited for a process to start; zero if one was ready, or there is none. It is
+	// recorded with the invocation's end. Of several that waited for one process each has it.
+	Init time.Duration
 	// Unstarted says that the function was never reached. Its code is not to blame: the invocation is repeated soon,
 	// and does not count as a failure of the function.
 	Unstarted bool

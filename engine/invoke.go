@@ -149,7 +149,7 @@ func (r *runner) call(ctx context.Context, f *function, inv *Invocation) Outcome
 			"Task timed out after %.2f seconds", f.Timeout.Seconds())
 	}
 	if out.Error != nil && context.Cause(ctx) == errStopped {
-		out = Outcome{Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeExit,
+		out = Outcome{Init: out.Init, Error: protocol.InvocationError(inv.RequestID, protocol.ErrorTypeExit,
 			"The invocation was ended: its execution was stopped")}
 	}
 	r.tracing.invocationEnded(inv, began, out.Error)
@@ -161,6 +161,7 @@ func (r *runner) call(ctx context.Context, f *function, inv *Invocation) Outcome
 // another one, repeats it. That one also repeats an invocation whose end was not recorded.
 func (r *runner) finish(l *live, f *function, inv *Invocation, out Outcome, free func()) {
 	limit := r.crashes.over(f.Durable.Crashes)
+	how := machine.Ending{Answer: out.Payload, Failure: out.Error, Init: out.Init}
 	for {
 		over := inv.serving.Err() != nil
 		_, err := updateThen(context.WithoutCancel(r.ctx), r.ledger, l.id, func(d *machine.Draft) (bool, error) {
@@ -169,9 +170,9 @@ func (r *runner) finish(l *live, f *function, inv *Invocation, out Outcome, free
 			case over && out.Error != nil:
 				d.LoseInvocation(inv.RequestID)
 			case out.Unstarted:
-				d.MissInvocation(inv.RequestID, out.Error)
+				d.MissInvocation(inv.RequestID, how)
 			default:
-				d.EndInvocation(inv.RequestID, out.Payload, out.Error, limit)
+				d.EndInvocation(inv.RequestID, how, limit)
 			}
 			return current, nil
 		}, func(l *live, current bool, _ error) {

@@ -24,7 +24,8 @@ func (j *Jobs) act(ctx context.Context, job string, d *jobDocument, arn string) 
 	case JobStop:
 		return "", j.stop(ctx, job, req, arn)
 	case JobSkip:
-		_, err := j.engine.Skip(ctx, &SkipRequest{ARN: arn, Operation: req.Operation, All: req.All, Token: job})
+		all := req.All || req.Operation != "" // a name may be that of several
+		_, err := j.engine.Skip(ctx, &SkipRequest{ARN: arn, Operation: req.Operation, All: all, Token: job})
 		return "", err
 	case JobRedrive:
 		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job,

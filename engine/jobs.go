@@ -3,6 +3,7 @@ package engine
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 
 	"github.com/google/uuid"
@@ -37,10 +38,13 @@ type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
 	// say. A redrive leaves out what was redriven before, unless Filter.Redriven says otherwise. Executions that start
-	// after the job do not count.
+	// after the job do not count. All is the Name *: a filter without members is refused, as it may be one that
+	// somebody forgot.
 	Filter Filter
-	// ARNs says on which executions in place of Filter: at most [MaxChosen].
+	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
+	// At is the moment of the plan that somebody agreed to: executions that started since do not count. Zero is now.
+	At protocol.Timestamp `json:",omitzero"`
 
 	Reason string  `json:",omitempty"` // for people; it goes into each history
 	By     string  `json:",omitempty"` // who asks; empty is who is in the context, by [AskedBy]
@@ -49,8 +53,8 @@ type JobRequest struct {
 	KeepTimeout bool `json:",omitempty"` // of a pause; see PauseRequest
 	Kill        bool `json:",omitempty"` // of a stop; see StopRequest
 	Cascade     bool `json:",omitempty"` // of a stop
-	// Operation names the operation that is skipped, or the callbacks that are completed; empty is the next moment, or
-	// every callback.
+	// Operation names the operations that are skipped, or the callbacks that are completed, by an id or a name; empty
+	// is the next moment, or every callback.
 	Operation string `json:",omitempty"`
 	All       bool   `json:",omitempty"` // of a skip: every moment; see SkipRequest
 	// Result and Error are those of the callbacks; without, they succeed with nothing, or fail with Reason.
@@ -60,7 +64,7 @@ type JobRequest struct {
 	Qualifier string `json:",omitempty"`
 }
 
-// Get is one action on many executions, which the engine does in the background. It survives the engine.
+// Job is one action on many executions, which the engine does in the background. It survives the engine.
 type Job struct {
 	ID string // sorts by the time of its start
 	JobRequest
@@ -81,6 +85,15 @@ type JobProgress struct {
 
 // Acted is the number of executions with a result.
 func (p *JobProgress) Acted() int { return p.Done + p.Refused + p.Failed }
+
+// Gone is how many executions of a job that is through have no result: when it came to them they were deleted, or its
+// filter did not select them any more.
+func (j *Job) Gone() int {
+	if j.Ended == 0 || j.Canceled || j.Fault != "" {
+		return 0
+	}
+	return max(0, j.Total-j.Acted())
+}
 
 // JobOutcome is how an action on one execution ended.
 type JobOutcome string
@@ -104,17 +117,21 @@ type JobResult struct {
 type JobPlan struct {
 	Total  int       // how many executions there are now
 	Sample []Summary // the oldest ten
+	// At is when the plan was made. A job with it acts on what was planned, and on nothing that started since.
+	At protocol.Timestamp
 }
 
 const (
 	// MaxChosen bounds the executions of a job that are named one by one.
 	MaxChosen = 1000
-	// MaxJobs bounds the jobs that are kept: the oldest that have ended are forgotten.
+	// MaxJobs bounds the jobs that are kept: the oldest that have ended are forgotten, soon after a newer one began.
 	MaxJobs = 100
 	// maxOpenJobs bounds those that have not ended.
 	maxOpenJobs = 20
-	// MaxRate bounds the rate of a job, in executions a second; more is as fast as it goes.
+	// MaxRate bounds the rate of a job, in executions a second.
 	MaxRate = 10_000
+	// minRate is one execution in some ten days.
+	minRate = 1e-6
 )
 
 // Jobs are the jobs of an engine. All methods may be called concurrently.
@@ -153,7 +170,7 @@ func (j *Jobs) Plan(ctx context.Context, req *JobRequest) (*JobPlan, error) {
 	if err != nil {
 		return nil, err
 	}
-	plan := &JobPlan{Total: d.Total}
+	plan := &JobPlan{Total: d.Total, At: d.At}
 	for _, arn := range d.ARNs[:min(len(d.ARNs), planSample)] {
 		row, err := j.engine.ledger.known(ctx, arn)
 		if err != nil {
@@ -192,7 +209,6 @@ func (j *Jobs) Start(ctx context.Context, req *JobRequest) (*Job, error) {
 	if err := j.write(ctx, one); err != nil {
 		return nil, err
 	}
-	j.forget(ctx, all)
 	j.foreman.look()
 	return one.job(), nil
 }
@@ -208,6 +224,7 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 	if err := d.check(); err != nil {
 		return nil, err
 	}
+	d.At = min(cmp.Or(d.At, d.Created), d.Created)
 	if len(d.ARNs) > 0 {
 		d.ARNs = slices.Compact(slices.Sorted(slices.Values(d.ARNs)))
 		for _, arn := range d.ARNs {
@@ -220,16 +237,16 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 	}
 	d.Selects = d.Filter
 	f := &d.Selects
-	if f.StartedBefore == 0 || f.StartedBefore > d.Created {
-		f.StartedBefore = d.Created
+	if end := d.At + 1; f.StartedBefore == 0 || f.StartedBefore > end { // what started in that millisecond counts
+		f.StartedBefore = end
 	}
 	d.settle()
 	q, err := j.engine.query(ctx, f)
 	if err != nil {
 		return nil, err
 	}
-	f.Qualifier = q.Version // an alias may move before the job comes to its last execution
-	counts, err := j.engine.Count(ctx, f)
+	f.Qualifier = q.Version                  // an alias may move before the job comes to its last execution
+	counts, err := j.engine.count(ctx, f, q) // now: a shared answer may be of before the last job
 	if err != nil {
 		return nil, err
 	}
@@ -305,28 +322,32 @@ func (r *JobRequest) check() error {
 	case len(r.ARNs) > 0 && len(r.Filter.Values()) > 0:
 		return protocol.Errorf(protocol.CodeInvalidParameter,
 			"A job acts on the executions of a filter, or on those that it names, not on both")
-	case r.Rate < 0 || r.Rate > MaxRate:
+	case len(r.ARNs) == 0 && len(r.Filter.Values()) == 0:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "Nothing says on which executions the job acts: give a "+
+			"filter, of which the Name * is for all")
+	case r.ARNs != nil && len(r.ARNs) == 0:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "A job acts on the executions of a filter, or on those "+
+			"that it names, and it names none: leave the list out")
+	case r.Rate != 0 && !(r.Rate >= minRate && r.Rate <= MaxRate): // NaN is no rate
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
-			"more than 0 and at most %d", MaxRate)
+			"from %g to %d", minRate, MaxRate)
 	case len(r.Reason) > maxReasonText || len(r.Operation) > protocol.MaxName:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
 			"too long")
 	}
-	return r.checkOutcome()
+	return r.checkSize()
 }
 
 // maxReasonText bounds what people give as a reason, in bytes.
 const maxReasonText = 4 << 10
 
-// checkOutcome bounds what the callbacks get, which is kept with the job.
-func (r *JobRequest) checkOutcome() error {
-	size := r.Error.Size()
-	if r.Result != nil {
-		size += len(*r.Result)
-	}
-	if size > store.MaxDocument/2 {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The outcome of the callbacks has %d bytes; a job takes "+
-			"at most %d", size, store.MaxDocument/2)
+// checkSize bounds what is kept of a job: what the callbacks get, above all.
+func (r *JobRequest) checkSize() error {
+	kept := *r
+	kept.ARNs = nil
+	if size := len(encodeDocument(kept)); size > store.MaxDocument/2 { // the filter is there twice
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The filter and the outcome of the callbacks have "+
+			"%d bytes as JSON; a job takes at most %d", size, store.MaxDocument/2)
 	}
 	return nil
 }
@@ -357,6 +378,9 @@ func (j *Jobs) Results(ctx context.Context, id string, outcome JobOutcome, after
 	upTo := min(one.progress.Chunks, after+chunksAtOnce)
 	for n := after + 1; n <= upTo; n++ {
 		chunk, err := j.chunk(ctx, id, n)
+		if errors.Is(err, store.ErrNotFound) { // the job is being forgotten
+			err = unknownJob(id)
+		}
 		if err != nil {
 			return nil, 0, err
 		}

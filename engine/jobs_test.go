@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -99,6 +100,10 @@ func (m *mortal) PutDocument(ctx context.Context, kind, key string, value []byte
 func (m *mortal) EnsureDocument(ctx context.Context, kind, key string, value []byte) (got []byte, err error) {
 	err = m.change(func() error { got, err = m.Store.EnsureDocument(ctx, kind, key, value); return err })
 	return got, err
+}
+
+func (m *mortal) DeleteDocument(ctx context.Context, kind, key string) error {
+	return m.change(func() error { return m.Store.DeleteDocument(ctx, kind, key) })
 }
 
 // napper waits for three hours, one after the other, and beside them for a callback. One whose name begins with bad
@@ -366,24 +371,33 @@ func TestBadJobs(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
 		text := "t"
+		long, escaped := strings.Repeat("r", 200_000), strings.Repeat("\x01", 100_000)
+		large := engine.Filter{Error: strings.Repeat("e", 300_000)}
 		odd := engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}
 		for want, req := range map[string]*engine.JobRequest{
-			`A job cannot "explode"; it can pause, resume`:  {Action: "explode"},
-			"Kill does not go with the action pause":        {Action: engine.JobPause, Kill: true},
-			"Result does not go with the action fail":       {Action: engine.JobFail, Result: &text},
-			"Reason does not go with the action delete":     {Action: engine.JobDelete, Reason: "r"},
-			"A rate is a number":                            {Action: engine.JobPause, Rate: -1},
-			"not on both":                                   {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
-			"one by one, not 1001":                          {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
-			"No execution ever has the status":              {Action: engine.JobPause, Filter: odd},
-			"Function not found":                            {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
-			"too long":                                      {Action: engine.JobPause, Reason: strings.Repeat("r", 5000)},
-			"The outcome of the callbacks has 200000 bytes": {Action: engine.JobSucceed, Result: new(strings.Repeat("r", 200_000))},
+			`A job cannot "explode"; it can pause, resume`: {Action: "explode"},
+			"Kill does not go with the action pause":       {Action: engine.JobPause, Kill: true},
+			"Result does not go with the action fail":      {Action: engine.JobFail, Result: &text},
+			"Reason does not go with the action delete":    {Action: engine.JobDelete, Reason: "r"},
+			"Nothing says on which executions":             {Action: engine.JobPause},
+			"it names none: leave the list out":            {Action: engine.JobPause, ARNs: []string{}, Filter: engine.Filter{Name: "*"}},
+			"not on both":                                  {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
+			"one by one, not 1001":                         {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
+			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
+			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
+			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
+			"callbacks have 200":                           {Action: engine.JobSucceed, ARNs: arns, Result: &long},
+			"callbacks have 600":                           {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},
+			"callbacks have 300":                           {Action: engine.JobPause, Filter: large},
 		} {
 			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)
 			_, err = f.Jobs().Plan(t.Context(), req)
 			wantRefusal(t, err, want)
+		}
+		for _, rate := range []float64{-1, math.NaN(), math.Inf(1), math.Inf(-1), 1e9, 1e-300} {
+			_, err := f.Jobs().Start(t.Context(), &engine.JobRequest{Action: engine.JobPause, ARNs: arns, Rate: rate})
+			wantRefusal(t, err, "A rate is a number of executions a second, from 1e-06 to 10000")
 		}
 		if jobs, err := f.Jobs().List(t.Context()); err != nil || len(jobs) != 0 {
 			t.Errorf("got %d jobs, %v, want none", len(jobs), err)
@@ -404,33 +418,11 @@ func TestPlanOfAJob(t *testing.T) {
 		if got := f.status(arns[0]); got != protocol.ExecutionRunning {
 			t.Errorf("the plan made it %s", got)
 		}
-	})
-}
-
-// The oldest jobs are forgotten with their results.
-func TestJobsAreForgotten(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		jobCases[0].prepare(f)
-		var first string
-		for i := range engine.MaxJobs + 3 {
-			action := engine.JobPause
-			if i%2 == 1 {
-				action = engine.JobResume
-			}
-			j := f.job(&engine.JobRequest{Action: action, Filter: engine.Filter{Function: "sleeper"}})
-			if i == 0 {
-				first = j.ID
-			}
-		}
-		jobs, err := f.Jobs().List(t.Context())
-		if err != nil || len(jobs) != engine.MaxJobs {
-			t.Errorf("got %d jobs, %v, want %d", len(jobs), err, engine.MaxJobs)
-		}
-		_, err = f.Jobs().Get(t.Context(), first)
-		wantRefusal(t, err, "There is no job")
-		docs, err := f.store.Documents(t.Context(), store.JobResultKind)
-		if err != nil || len(docs) != engine.MaxJobs {
-			t.Errorf("got %d pieces of results, %v, want %d", len(docs), err, engine.MaxJobs)
+		time.Sleep(time.Second)
+		late := f.start("sleeper", "late", "1")
+		f.job(&engine.JobRequest{Action: engine.JobPause, Filter: engine.Filter{Name: "*"}, At: plan.At})
+		if got := f.status(late); got != protocol.ExecutionRunning {
+			t.Errorf("one that was not in the plan is %s", got)
 		}
 	})
 }

@@ -37,31 +37,55 @@ const (
 )
 
 // read returns all jobs, the newest first.
-func (j *Jobs) read(ctx context.Context) ([]*jobState, error) {
-	docs, err := j.store.Documents(ctx, store.JobKind)
-	if err != nil {
-		return nil, err
-	}
-	var all []*jobState
-	for _, doc := range docs { // a job stands before what belongs to it
-		id, _, _ := strings.Cut(doc.Key, "/")
-		suffix := doc.Key[len(id):]
-		if doc.Damaged {
-			j.tellDamaged(id)
-			continue
-		}
-		if suffix == "" {
-			all = append(all, &jobState{id: id})
-		}
-		if len(all) == 0 || all[len(all)-1].id != id {
-			continue // it is being forgotten
-		}
-		if err := all[len(all)-1].take(suffix, doc.Value); err != nil {
+func (j *Jobs) read(ctx context.Context) (all []*jobState, err error) {
+	for after, more := "", true; more; {
+		var page []store.Document
+		if page, more, err = j.page(ctx, after); err != nil {
 			return nil, err
+		}
+		for _, doc := range page { // a job stands before what belongs to it
+			after = doc.Key
+			id, suffix := jobOf(doc.Key)
+			if doc.Damaged {
+				j.tellDamaged(id)
+				continue
+			}
+			if suffix == "" {
+				all = append(all, &jobState{id: id})
+			}
+			if len(all) == 0 || all[len(all)-1].id != id {
+				continue // it is being forgotten
+			}
+			if err := all[len(all)-1].take(suffix, doc.Value); err != nil {
+				return nil, err
+			}
 		}
 	}
 	slices.Reverse(all)
 	return all, nil
+}
+
+// jobDocumentsAtOnce bounds what is read of jobs at one time.
+const jobDocumentsAtOnce = 60
+
+// page returns documents behind a key, and whether there are more. Those of one job are of one moment: otherwise one
+// that is being forgotten could look like one that has not begun.
+func (j *Jobs) page(ctx context.Context, after string) (page []store.Document, more bool, err error) {
+	page, err = j.store.Documents(ctx, store.JobKind, after, jobDocumentsAtOnce)
+	if err != nil || len(page) < jobDocumentsAtOnce {
+		return page, false, err
+	}
+	last, _ := jobOf(page[len(page)-1].Key)
+	return slices.DeleteFunc(page, func(d store.Document) bool {
+		id, _ := jobOf(d.Key)
+		return id == last // some of it may be behind the page
+	}), true, nil
+}
+
+// jobOf takes the key of a job's document apart: the job's id, and what it says of the job.
+func jobOf(key string) (id, suffix string) {
+	id, _, _ = strings.Cut(key, "/")
+	return id, key[len(id):]
 }
 
 // jobState is a job with all that is known of it.
@@ -102,12 +126,11 @@ func (s *jobState) job() *Job {
 
 // find returns one job, or a ResourceNotFoundException.
 func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
-	unknown := protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
 	if uuid.Validate(id) != nil { // keys of other documents have more behind the id
-		return nil, unknown
+		return nil, unknownJob(id)
 	}
 	one := &jobState{id: id}
-	for _, suffix := range []string{"", progressSuffix, cancelSuffix} {
+	for _, suffix := range []string{progressSuffix, cancelSuffix, ""} { // the reverse of how they are deleted
 		value, err := j.store.Document(ctx, store.JobKind, id+suffix)
 		_, damaged := errors.AsType[*store.DamagedError](err)
 		if damaged {
@@ -115,7 +138,7 @@ func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
 		}
 		switch missing := damaged || errors.Is(err, store.ErrNotFound); {
 		case missing && suffix == "":
-			return nil, unknown
+			return nil, unknownJob(id)
 		case missing:
 		case err != nil:
 			return nil, err
@@ -126,6 +149,10 @@ func (j *Jobs) find(ctx context.Context, id string) (*jobState, error) {
 		}
 	}
 	return one, nil
+}
+
+func unknownJob(id string) error {
+	return protocol.Errorf(protocol.CodeNotFound, "There is no job %s", protocol.Clip(id, 80))
 }
 
 // write makes a job durable. One that names executions has their chunks first.
@@ -146,27 +173,19 @@ func (j *Jobs) write(ctx context.Context, one *jobState) error {
 	return j.store.PutDocument(ctx, store.JobKind, one.id, encodeDocument(doc))
 }
 
-// forget deletes the oldest jobs that have ended, if there are too many.
-func (j *Jobs) forget(ctx context.Context, all []*jobState) {
-	for i, one := range all {
-		if i+1 < MaxJobs || !one.ended() {
-			continue
-		}
-		if err := j.delete(ctx, one); err != nil {
-			j.log.Warn("a job that has ended is not forgotten yet", "job", one.id, "error", err)
-		}
-	}
-}
-
-// delete deletes a job that has ended; its results first, so that none is left behind.
+// delete deletes a job that has ended. Its results come first, so that none is left behind, and the job before its
+// progress, so that it never looks like one that has not begun.
 func (j *Jobs) delete(ctx context.Context, one *jobState) error {
-	for n := 1; n <= one.progress.Chunks; n++ {
+	written := max(one.Chunks, one.progress.Chunks+1) // of one that was canceled, more than are counted
+	for n := 1; n <= written; n++ {
 		if err := j.store.DeleteDocument(ctx, store.JobResultKind, chunkKey(one.id, n)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(
-		j.store.DeleteDocument(ctx, store.JobKind, one.id+cancelSuffix),
-		j.store.DeleteDocument(ctx, store.JobKind, one.id+progressSuffix),
-		j.store.DeleteDocument(ctx, store.JobKind, one.id))
+	for _, suffix := range []string{cancelSuffix, "", progressSuffix} {
+		if err := j.store.DeleteDocument(ctx, store.JobKind, one.id+suffix); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -330,7 +330,7 @@ func row(d *machine.Draft) *store.Row {
 		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
 		Tags: d.Identity().Tags, Redriven: d.Redriven(),
 	}
-	if d.Status().Closed() {
+	if d.Status().Closed() && d.Status() != protocol.ExecutionSucceeded {
 		_, err := d.Result()
 		setError(r, err)
 	}

@@ -86,7 +86,7 @@ func TestAnExecutionKnowsItsForks(t *testing.T) {
 			if diff := cmp.Diff(want, f.forks(arn), ignored); diff != "" {
 				t.Errorf("forks (-want +got):\n%s", diff)
 			}
-			if got, want := f.why(arn), "closed: FAILED; redriven as bad-0-2 by bob"; got != want {
+			if got, want := f.why(arn), "closed: FAILED: Declined: no money; redriven as bad-0-2 by bob"; got != want {
 				t.Errorf("got %q, want %q", got, want)
 			}
 		}
@@ -185,13 +185,13 @@ func TestRedrivenIsDealtWith(t *testing.T) {
 		for name, test := range map[string]struct {
 			filter engine.Filter
 			want   int
-		}{"all": {engine.Filter{}, 3}, "named": {engine.Filter{Name: "bad-1"}, 0}, "no": {no, 3}, "yes": {yes, 1}} {
+		}{"all": {engine.Filter{Name: "*"}, 3}, "named": {engine.Filter{Name: "bad-1"}, 0}, "no": {no, 3}, "yes": {yes, 1}} {
 			plan, err := f.Jobs().Plan(t.Context(), &engine.JobRequest{Action: engine.JobRedrive, Filter: test.filter})
 			if err != nil || plan.Total != test.want || len(plan.Sample) != test.want {
 				t.Errorf("%s: got the plan %+v, %v, want %d", name, plan, err, test.want)
 			}
 		}
-		plan, err := f.Jobs().Plan(t.Context(), &engine.JobRequest{Action: engine.JobDelete})
+		plan, err := f.Jobs().Plan(t.Context(), &engine.JobRequest{Action: engine.JobDelete, Filter: engine.Filter{Name: "*"}})
 		if err != nil || plan.Total != 4 {
 			t.Errorf("deleting: got the plan %+v, %v, want 4", plan, err)
 		}
@@ -204,7 +204,8 @@ func TestJobsRedriveOnce(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := f.fails(3)
 		time.Sleep(time.Second)
-		all := &engine.JobRequest{Action: engine.JobRedrive, Filter: engine.Filter{Function: "sleeper", StartedBefore: protocol.TimestampOf(time.Now())}, Rate: 0.1}
+		all := &engine.JobRequest{Action: engine.JobRedrive, Rate: 0.1, Filter: engine.Filter{
+			Function: "sleeper", StartedBefore: protocol.TimestampOf(time.Now())}}
 		var ids []string
 		for range 2 {
 			j, err := f.Jobs().Start(t.Context(), all)
@@ -213,7 +214,7 @@ func TestJobsRedriveOnce(t *testing.T) {
 			}
 			ids = append(ids, j.ID)
 		}
-		f.redrive(engine.ForkRequest{ARN: arns[1], Name: "bad-x"}) // the jobs come to it in ten seconds
+		f.redrive(engine.ForkRequest{ARN: arns[2], Name: "bad-x"}) // the jobs come to it in ten seconds
 		done := 0
 		for _, id := range ids {
 			done += f.jobEnd(id).Done

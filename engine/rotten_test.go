@@ -69,8 +69,8 @@ type rotten struct {
 	rows      map[string]bool // by name
 }
 
-func (r *rotten) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	all, err := r.Store.Documents(ctx, kind)
+func (r *rotten) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	all, err := r.Store.Documents(ctx, kind, after, limit)
 	for i := range all {
 		if r.documents[all[i].Key] {
 			all[i] = store.Document{Key: all[i].Key, Value: []byte("{}"), Damaged: true}

@@ -117,11 +117,11 @@ func (e *Engine) Resume(ctx context.Context, req *ResumeRequest) error {
 // SkipRequest lets moments for which an execution waits come at once.
 type SkipRequest struct {
 	ARN string
-	// Operation is the id, or the unique name, of an operation that waits for a moment: the end of a wait, the next
-	// attempt of a step, the timeout of a callback. Empty means the earliest moment with which the execution goes on;
-	// timeouts do not count.
+	// Operation is the id of an operation that waits for a moment, or its name, which no other that waits for one may
+	// have: the end of a wait, the next attempt of a step, the timeout of a callback. Empty means the earliest moment
+	// with which the execution goes on; timeouts do not count.
 	Operation string
-	// All means every moment with which the execution goes on.
+	// All means every moment with which the execution goes on or, with Operation, every one of that name.
 	All   bool
 	Token string // as in StopRequest; a repeat returns no moments
 }
@@ -139,13 +139,6 @@ type Skipped struct {
 // ended, is a ResourceConflictException.
 func (e *Engine) Skip(ctx context.Context, req *SkipRequest) ([]Skipped, error) {
 	skip := machine.SkipRequest{Operation: req.Operation, All: req.All}
-	if req.Operation != "" {
-		var unknown error
-		err := e.ledger.view(ctx, req.ARN, func(l *live) { skip.Operation, unknown = l.x.Named(req.Operation) })
-		if err := cmp.Or(err, unknown); err != nil {
-			return nil, err
-		}
-	}
 	return updateNamed(ctx, e.ledger, req.ARN, once(req.Token, func(d *machine.Draft) ([]Skipped, error) {
 		var skipped []Skipped
 		all, err := d.Skip(&skip)

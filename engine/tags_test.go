@@ -59,7 +59,7 @@ func TestParseTagsRefusals(t *testing.T) {
 		"a=%zz":                             `Tags "a=%zz" are not written as KEY=VALUE&KEY=VALUE, escaped as in a URL`,
 		"a=1;b=2":                           `Tags "a=1;b=2" are not written as KEY=VALUE&KEY=VALUE, escaped as in a URL`,
 		"=x":                                `The key of a tag has 1 to 128 characters, not 0: ""`,
-		"k=" + strings.Repeat("x", 100<<10): "Tags have at most 65536 bytes, not 102402",
+		"k=" + strings.Repeat("x", 100<<10): "Tags have at most 49152 bytes, not 102402",
 	} {
 		_, err := engine.ParseTags(query)
 		refusal, ok := err.(*protocol.Error)

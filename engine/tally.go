@@ -52,6 +52,8 @@ type minute struct {
 	started                      uint64
 	closed                       [len(closedStatuses)]uint64
 	failedInvocations            uint64
+	cold                         uint64
+	init, longestInit            time.Duration
 	executions, invocations, ops spread // ops has the attempts of steps
 }
 
@@ -144,7 +146,7 @@ func (y *tally) record(r *machine.Record, names *nameBudget) {
 	}
 	switch m := r.Type.Meaning(); {
 	case r.Type == protocol.EventInvocationCompleted:
-		y.invoked(r.Time, r.Took, r.Failed && !r.Lost)
+		y.invoked(r.Time, r.Took, r.Init, r.Failed && !r.Lost)
 	case m.Execution.Closed():
 		y.closed(r, m.Execution)
 	case m.Status.Closed():
@@ -161,12 +163,17 @@ func (y *tally) started(at protocol.Timestamp) {
 }
 
 // invoked counts an invocation, or a call. The caller holds y.mu.
-func (y *tally) invoked(at protocol.Timestamp, took time.Duration, failed bool) {
+func (y *tally) invoked(at protocol.Timestamp, took, init time.Duration, failed bool) {
 	m := y.minute(at)
 	if m == nil {
 		return
 	}
 	m.invocations.add(took)
+	if init > 0 {
+		m.cold++
+		m.init += init
+		m.longestInit = max(m.longestInit, init)
+	}
 	if failed {
 		m.failedInvocations++
 	}
@@ -264,11 +271,11 @@ func isCopy(of change) bool {
 }
 
 // called counts a call of a plain function.
-func (s *Figures) called(f *function, took time.Duration, failed bool) {
+func (s *Figures) called(f *function, took, init time.Duration, failed bool) {
 	y := s.tally(f.Name, f.Version)
 	y.mu.Lock()
 	defer y.mu.Unlock()
-	y.invoked(s.life.now(), took, failed)
+	y.invoked(s.life.now(), took, init, failed)
 }
 
 // tally returns the tally of a function version, and begins it if there is none.

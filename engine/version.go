@@ -61,12 +61,11 @@ type PublishedImage struct {
 // PublishedImages returns the images of the published versions in a store. The error names the versions that cannot
 // be read; the others are there all the same.
 func PublishedImages(ctx context.Context, st StoreReader) (found []PublishedImage, err error) {
-	docs, err := st.Documents(ctx, kindVersion)
-	if err != nil {
-		return nil, err
-	}
 	var errs []error
-	for _, d := range docs {
+	for d, err := range store.AllDocuments(ctx, st, kindVersion) {
+		if err != nil {
+			return nil, err
+		}
 		var v versionDocument
 		name, version, _ := strings.Cut(d.Key, "/")
 		if d.Damaged || json.Unmarshal(d.Value, &v) != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Event is one entry of an execution's history. Like [Operation] it is flat; the protocol nests everything below
@@ -43,9 +44,12 @@ type Event struct {
 	ExecutedVersion     string
 	DurableExecutionARN string
 
-	RequestID string    // InvocationCompleted, and the two below
+	RequestID string    // InvocationCompleted, and the three below
 	Start     Timestamp //
 	End       Timestamp //
+	// Init is for how long the invocation waited, from its start, for a process to start: whole milliseconds, zero if
+	// one was ready. Perdure's own, and in no JSON.
+	Init time.Duration
 }
 
 // EventType names one kind of history event.

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -70,6 +71,9 @@ func (f *bulkFlags) many(ctx context.Context, std *stdio, req *adminapi.JobReque
 		return err
 	}
 	filter.Function = f.function
+	if f.rate != 0 && !(f.rate > 0 && f.rate <= engine.MaxRate) {
+		return cli.Usagef("--rate is a number of executions a second, up to %d", engine.MaxRate)
+	}
 	r, err := f.dial()
 	if err != nil {
 		return err
@@ -86,9 +90,10 @@ func (f *bulkFlags) many(ctx context.Context, std *stdio, req *adminapi.JobReque
 		fmt.Fprintf(std.err, "perdure: there is nothing to %s: no execution is like that\n", req.Action)
 		return nil
 	}
-	if err := f.confirm(std, req.Action, plan); err != nil {
+	if err := f.confirm(ctx, std, req.Action, plan); err != nil {
 		return err
 	}
+	req.PlanTimestamp = plan.Timestamp // what starts while somebody reads the plan was not confirmed
 	job, err := r.StartJob(ctx, &filter, req)
 	if err != nil {
 		return r.fault(ctx, err)
@@ -104,7 +109,7 @@ func (f *bulkFlags) showPlan(out io.Writer, action engine.JobAction, plan *admin
 	if f.json {
 		return json.NewEncoder(out).Encode(plan)
 	}
-	fmt.Fprintf(out, "would %s %s\n", action, executions(plan.Total))
+	fmt.Fprintf(out, "would %s %s\n", verbOf(action), executions(plan.Total))
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for i := range plan.Executions {
 		e := &plan.Executions[i]
@@ -128,25 +133,47 @@ func executions(n int) string {
 }
 
 // confirm asks on a terminal. Elsewhere nobody answers, so --yes must be there.
-func (f *bulkFlags) confirm(std *stdio, action engine.JobAction, plan *adminapi.JobPlan) error {
+func (f *bulkFlags) confirm(ctx context.Context, std *stdio, action engine.JobAction, plan *adminapi.JobPlan) error {
 	if f.yes {
 		return nil
 	}
 	file, ok := std.in.(*os.File)
 	if !ok || !isatty.IsTerminal(file.Fd()) {
-		return cli.Usagef("this would %s %s, and nobody is here to confirm that", action, executions(plan.Total)).
+		return cli.Usagef("this would %s %s, and nobody is here to confirm that", verbOf(action),
+			executions(plan.Total)).
 			Hintf("give --yes, or see with --dry-run which they are")
 	}
 	if err := f.showPlan(std.err, action, plan); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.err, "%s them? [y/N] ", capital(string(action)))
+	whom := "them"
+	if plan.Total == 1 {
+		whom = "it"
+	}
+	fmt.Fprintf(std.err, "%s %s? [y/N] ", capital(verbOf(action)), whom)
 	std.err.Flush()
-	answer, _ := bufio.NewReader(file).ReadString('\n')
-	if answer = strings.ToLower(strings.TrimSpace(answer)); answer != "y" && answer != "yes" {
+	line, err := interruptibleRead(ctx, func() ([]byte, error) {
+		line, _ := bufio.NewReader(file).ReadBytes('\n') // the end of it is a no
+		return line, nil
+	})
+	if err != nil {
+		return err
+	}
+	if answer := strings.ToLower(strings.TrimSpace(string(line))); answer != "y" && answer != "yes" {
 		return cli.Usagef("nothing was done")
 	}
 	return nil
+}
+
+// verbOf says what a job does, before those to which it does it.
+func verbOf(action engine.JobAction) string {
+	switch action {
+	case engine.JobSkip:
+		return "skip a wait of"
+	case engine.JobSucceed, engine.JobFail:
+		return string(action) + " the callbacks of"
+	}
+	return string(action)
 }
 
 func capital(s string) string { return strings.ToUpper(s[:1]) + s[1:] }
@@ -174,7 +201,11 @@ func followJob(ctx context.Context, std *stdio, r *remote, job *adminapi.Job, as
 			if interrupted(ctx) {
 				continue
 			}
-			return r.fault(ctx, err)
+			if problem, ok := errors.AsType[*cli.Problem](r.fault(ctx, err)); ok {
+				return problem.Hintf("the job goes on when the engine does; %s shows its end",
+					cli.CommandLine("jobs", "wait", job.JobId))
+			}
+			return err
 		}
 		job = next
 	}
@@ -246,6 +277,9 @@ func jobCounts(job *adminapi.Job) string {
 	}
 	if job.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", job.Failed)
+	}
+	if job.Gone > 0 {
+		text += fmt.Sprintf(", %d no longer matched", job.Gone)
 	}
 	return text + jobState(job)
 }

@@ -59,7 +59,7 @@ func (v *callbackVerb) define(fs *flag.FlagSet) {
 var answers = map[string]string{"succeed": "succeeded", "fail": "failed", "heartbeat": "kept alive"}
 
 func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error {
-	result, err := v.check(std, args)
+	result, err := v.check(ctx, std, args)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (v *callbackVerb) run(ctx context.Context, std *stdio, args []string) error
 }
 
 // check checks the flags and arguments before anybody is asked, and returns the result.
-func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err error) {
+func (v *callbackVerb) check(ctx context.Context, std *stdio, args []string) (result []byte, err error) {
 	switch {
 	case len(args) == 0 || answers[args[0]] == "":
 		return nil, cli.Usagef("perdure callback needs succeed, fail or heartbeat first").Hintf("perdure help callback")
@@ -114,14 +114,16 @@ func (v *callbackVerb) check(std *stdio, args []string) (result []byte, err erro
 	case v.resultFile == "":
 		return []byte(v.result.String()), nil
 	case v.resultFile == "-":
-		result, err = io.ReadAll(io.LimitReader(std.in, protocol.MaxPayload+1))
+		result, err = interruptibleRead(ctx, func() ([]byte, error) {
+			return io.ReadAll(io.LimitReader(std.in, protocol.MaxPayload+1))
+		})
 	default:
 		result, err = os.ReadFile(v.resultFile)
 	}
-	if err != nil {
-		return nil, cli.Usagef("cannot read the result: %v", err)
+	if err != nil && !interrupted(ctx) {
+		err = cli.Usagef("cannot read the result: %v", err)
 	}
-	return result, nil
+	return result, err
 }
 
 // completeMany completes the callbacks of all executions that the filter selects.

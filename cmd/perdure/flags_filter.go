@@ -26,7 +26,7 @@ func (f *filterFlags) define(fs *flag.FlagSet) {
 	add("longer-than", "LongerThan", "only executions that have been doing what they do for `TIME`")
 	add("name", "Name", "only executions with this `NAME`, in which * stands for any text")
 	add("version", "Qualifier", "only executions of this `VERSION`, or of an alias's")
-	add("error", "Error", "only executions that ended with an error of this `TYPE`")
+	add("error", "Error", "only executions that ended with an error of this `TYPE`; - for errors without one")
 	add("redriven", "Redriven", "`yes`: only executions of which a redrive was made; no: only others")
 	add("tag", "Tag", "only executions with this tag, `KEY=VALUE`; may repeat, for executions with all of them")
 	add("started-after", "StartedAfter", "only executions that started after this `MOMENT`")

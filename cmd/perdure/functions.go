@@ -188,6 +188,10 @@ func writeSettings(std *stdio, v *adminapi.Version) {
 		said("memory", fmt.Sprintf("%d MB", s.MemoryMB))
 	}
 	said("concurrency", fmt.Sprint(s.Concurrency))
+	if h := v.LastHour; h != nil && h.ColdStarts.Count > 0 {
+		said("cold starts", fmt.Sprintf("%d of %d invocations in the last hour, %s each on average", h.ColdStarts.Count,
+			h.Invocations, text.Elapsed(seconds(h.ColdStarts.MeanSeconds))))
+	}
 	said("environment", strings.Join(s.Environment, " "))
 }
 

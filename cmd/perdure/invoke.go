@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 
+	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/client"
@@ -34,7 +35,7 @@ Ctrl-C stops following; the execution goes on.`,
 
 type invokeVerb struct {
 	remoteFlags
-	event        eventFlags
+	event        storedEventFlags
 	name         string
 	tags         map[string]string
 	wait, noWait bool
@@ -58,12 +59,20 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 			return err
 		}
 	}
+	if n := len(engine.FormatTags(v.tags)); n > engine.MaxTagText {
+		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n,
+			engine.MaxTagText).
+			Hintf("other characters than ASCII's take three bytes for each of theirs")
+	}
 	event, err := v.event.read(ctx, std)
 	if err != nil {
 		return err
 	}
 	r, err := v.dial()
 	if err != nil {
+		return err
+	}
+	if event, err = v.event.stored(ctx, r, args[0], event); err != nil {
 		return err
 	}
 	if r.isPlain(ctx, args[0]) {
@@ -139,8 +148,11 @@ func (r *remote) isPlain(ctx context.Context, function string) bool {
 
 // callPlain calls a plain function and prints its answer, unless it does not wait for that.
 func (v *invokeVerb) callPlain(ctx context.Context, std *stdio, r *remote, function string, event []byte) error {
-	if v.name != "" {
+	switch {
+	case v.name != "":
 		return cli.Usagef("function %s is not durable, so there is no execution to name", function)
+	case len(v.tags) > 0:
+		return cli.Usagef("function %s is not durable, so there is no execution that has tags", function)
 	}
 	in := &client.Invocation{Function: function, Event: event, Wait: v.wait && !v.noWait}
 	out, err := r.Invoke(ctx, in)

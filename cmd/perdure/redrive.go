@@ -44,7 +44,7 @@ func (v *redriveVerb) define(fs *flag.FlagSet) {
 
 func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.isMany(args) {
-		if v.from != "" || v.name != "" || v.eventFlags.given() {
+		if v.from != "" || v.name != "" || v.given() || v.saved != "" {
 			return cli.Usagef("--from, --as and --event are for one execution")
 		}
 		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobRedrive, Qualifier: v.version})
@@ -56,6 +56,9 @@ func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error 
 	fork.Before = v.from
 	r, arn, err := v.locate(ctx, "redrive", args)
 	if err != nil {
+		return err
+	}
+	if err := v.addStored(ctx, r, arn, fork); err != nil {
 		return err
 	}
 	forked, err := r.Redrive(ctx, arn, fork)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"flag"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -94,6 +95,19 @@ func TestReadingTheEventCanBeInterrupted(t *testing.T) {
 	_, err := (&eventFlags{file: "-"}).read(ctx, &stdio{in: stdin})
 	if status := cli.Report(io.Discard, err); status != cli.StatusInterrupted {
 		t.Errorf("status %d, error %v, want %d", status, err, cli.StatusInterrupted)
+	}
+}
+
+// Fifty of the longest tags have no room in a request: that is said before it is sent.
+func TestTagsWithoutRoom(t *testing.T) {
+	tags := map[string]string{}
+	for i := range engine.MaxTags {
+		tags[fmt.Sprint(strings.Repeat("日", engine.MaxTagKey-2), 10+i)] = strings.Repeat("日", engine.MaxTagValue)
+	}
+	err := (&invokeVerb{tags: tags}).run(t.Context(), &stdio{}, []string{"f"})
+	const want = "these tags take 172099 bytes in a request, of which at most 49152 are for tags"
+	if err == nil || err.Error() != want {
+		t.Errorf("got %v, want %s", err, want)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/function/codestore"
@@ -170,13 +171,19 @@ type publishedPool struct {
 
 // Invoke implements [engine.Invoker].
 func (p *publishedPool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcome {
+	began := time.Now()
 	pool, err := p.start(ctx)
+	fetched := time.Since(began)
 	if err != nil {
 		failure := protocol.InvocationError(inv.RequestID, protocol.ErrorTypeSandboxFailure,
 			"version %s cannot be run: %v", p.fn.Version, err)
 		return engine.Outcome{Unstarted: true, Error: failure}
 	}
-	return pool.Invoke(ctx, inv)
+	out := pool.Invoke(ctx, inv)
+	if out.Init > 0 { // what it waited for its code is a part of that
+		out.Init += fetched
+	}
+	return out
 }
 
 // start returns the pool, which the first invocation makes.

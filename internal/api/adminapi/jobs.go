@@ -15,6 +15,8 @@ type JobRequest struct {
 	DurableExecutionArns []string `json:",omitempty"`
 	// DryRun says what the job would do, and does nothing.
 	DryRun bool `json:",omitempty"`
+	// PlanTimestamp is that of a plan: what started since is left alone.
+	PlanTimestamp protocol.Seconds `json:",omitzero"`
 
 	Reason      string                `json:",omitempty"`
 	Rate        float64               `json:",omitempty"` // executions a second; 0 is as fast as it goes
@@ -43,6 +45,7 @@ type Job struct {
 	Done             int
 	Refused          int
 	Failed           int
+	Gone             int    `json:",omitempty"` // executions that the filter did not select any more
 	Canceled         bool   `json:",omitempty"`
 	Fault            string `json:",omitempty"` // why it could not go on
 }
@@ -54,6 +57,8 @@ type JobList struct{ Jobs []Job }
 type JobPlan struct {
 	Total      int
 	Executions []Execution // the first ten
+	// Timestamp is the PlanTimestamp with which a job leaves alone what started after the plan.
+	Timestamp protocol.Seconds
 }
 
 // JobStarted is the answer to a request for a job: the job, or the plan of a dry run.
@@ -73,6 +78,7 @@ type jobEngine interface{ Jobs() *engine.Jobs }
 func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 	q := newQuery(r)
 	filter := q.filter()
+	q.refuseEmpty()
 	if err := q.err(); err != nil {
 		return err
 	}
@@ -81,7 +87,8 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		return err
 	}
 	req := &engine.JobRequest{
-		Action: body.Action, Filter: filter, ARNs: body.DurableExecutionArns, Reason: body.Reason,
+		Action: body.Action, Filter: filter, ARNs: body.DurableExecutionArns,
+		At: protocol.Timestamp(body.PlanTimestamp), Reason: body.Reason,
 		Rate: body.Rate, KeepTimeout: body.KeepTimeout, Kill: body.Kill, Cascade: body.Cascade,
 		Operation: body.Operation, All: body.All, Result: body.Result, Error: body.Error, Qualifier: body.Qualifier,
 	}
@@ -90,7 +97,7 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		if err != nil {
 			return err
 		}
-		shown := &JobPlan{Total: plan.Total, Executions: []Execution{}}
+		shown := &JobPlan{Total: plan.Total, Executions: []Execution{}, Timestamp: protocol.Seconds(plan.At)}
 		for i := range plan.Sample {
 			shown.Executions = append(shown.Executions, executionOf(&plan.Sample[i]))
 		}
@@ -107,7 +114,7 @@ func jobOf(j *engine.Job) *Job {
 	return &Job{
 		JobId: j.ID, Action: j.Action, Filter: j.Filter.Values().Encode(), Reason: j.Reason, By: j.By, Rate: j.Rate,
 		CreatedTimestamp: protocol.Seconds(j.Created), EndedTimestamp: protocol.Seconds(j.Ended), Total: j.Total,
-		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Canceled: j.Canceled, Fault: j.Fault,
+		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled, Fault: j.Fault,
 	}
 }
 

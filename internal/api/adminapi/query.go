@@ -64,6 +64,16 @@ func (q *query) integer(key string, least, most int64) int64 {
 	return n
 }
 
+// refuseEmpty refuses members that are there and empty: in a filter they would leave nothing out, and whoever acts on
+// what it selects may not have meant all.
+func (q *query) refuseEmpty() {
+	for key, all := range q.values {
+		if slices.Contains(all, "") {
+			q.refuse(key, "a filter: leave it out, or say Name=* for all executions")
+		}
+	}
+}
+
 // filter reads a filter. A date without a zone is in UTC.
 func (q *query) filter() engine.Filter {
 	q.asked = append(q.asked, engine.FilterKeys...)

@@ -44,7 +44,7 @@ type Functions interface {
 
 // Documents keep data over restarts. A store does.
 type Documents interface {
-	Documents(ctx context.Context, kind string) ([]store.Document, error)
+	Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error)
 	PutDocument(ctx context.Context, kind, key string, value []byte) error
 	DeleteDocument(ctx context.Context, kind, key string) error
 }
@@ -116,11 +116,10 @@ func (m *Emulator) Recall(ctx context.Context) error {
 }
 
 func (m *Emulator) recall(ctx context.Context) error {
-	functions, err := m.docs.Documents(ctx, functionDocs)
-	if err != nil {
-		return err
-	}
-	for _, doc := range functions {
+	for doc, err := range store.AllDocuments(ctx, m.docs, functionDocs) {
+		if err != nil {
+			return err
+		}
 		var s settings
 		if err := json.Unmarshal(doc.Value, &s); err != nil {
 			return err
@@ -132,11 +131,10 @@ func (m *Emulator) recall(ctx context.Context) error {
 			return err
 		}
 	}
-	endpoints, err := m.docs.Documents(ctx, endpointDocs)
-	if err != nil {
-		return err
-	}
-	for _, doc := range endpoints {
+	for doc, err := range store.AllDocuments(ctx, m.docs, endpointDocs) {
+		if err != nil {
+			return err
+		}
 		needed, err := m.isOpen(ctx, doc.Key)
 		if err == nil && !needed {
 			err = m.docs.DeleteDocument(ctx, endpointDocs, doc.Key)

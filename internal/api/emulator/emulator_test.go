@@ -206,7 +206,7 @@ func TestRestart(t *testing.T) {
 	w.restart()
 	w.want(arn, `"a: 1"`)
 	w.restart()
-	docs, err := w.store.Documents(t.Context(), "emulator-endpoint")
+	docs, err := w.store.Documents(t.Context(), "emulator-endpoint", "", 10)
 	if err != nil || len(docs) != 0 {
 		t.Errorf("got %v, %v, want no endpoint of an execution that has ended", docs, err)
 	}

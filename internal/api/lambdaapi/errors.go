@@ -85,7 +85,17 @@ func (s *shell) refuse(w http.ResponseWriter, r *http.Request, requestID string,
 		}
 	}
 	drain(r)
-	writeError(w, e)
+	s.answer(w, r, e)
+}
+
+// answer answers with an error.
+func (s *shell) answer(w http.ResponseWriter, r *http.Request, e *protocol.Error) {
+	if e.Code == protocol.CodeTooManyRequests {
+		w.Header().Set("Retry-After", "1")
+	}
+	if s.show == nil || !s.show(w, r, statuses[e.Code], e.Message) {
+		writeError(w, e)
+	}
 }
 
 // drain reads the rest of a refused request, within limits, for clients that listen only after sending everything:
@@ -111,7 +121,6 @@ func writeError(w http.ResponseWriter, e *protocol.Error) {
 	header.Set("X-Amzn-Errortype", string(e.Code))
 	if e.Code == protocol.CodeTooManyRequests {
 		body.Reason = "CallerRateLimitExceeded"
-		header.Set("Retry-After", "1")
 	}
 	writeJSON(w, status, encode(body))
 }

@@ -17,16 +17,24 @@ const requestIDHeader = "X-Amzn-Requestid"
 // shell surrounds every request with an id, and answers to errors and panics.
 type shell struct {
 	log   *slog.Logger
+	show  Show // nil shows nothing
 	serve func(w http.ResponseWriter, r *http.Request) error
 }
+
+// Show answers a request that failed for people, with a page of this status. It is false if the request is not one
+// of theirs, which gets the document of the API.
+type Show func(w http.ResponseWriter, r *http.Request, status int, message string) bool
 
 // Shell is for the faces on the port of the Lambda API. It answers errors, and panics, as the Lambda API does: an
 // error that wraps a *protocol.Error reaches the client as it is, any other is a fault, which is logged and not
 // shown. A shell within a shell keeps the request's id. A nil log is slog.Default().
-func Shell(log *slog.Logger) route.Shell {
+func Shell(log *slog.Logger) route.Shell { return ShellFor(log, nil) }
+
+// ShellFor is a [Shell] whose errors are shown by show, if that is not nil and shows them.
+func ShellFor(log *slog.Logger, show Show) route.Shell {
 	log = cmp.Or(log, slog.Default())
 	return func(serve func(w http.ResponseWriter, r *http.Request) error) http.Handler {
-		return &shell{log: log, serve: serve}
+		return &shell{log: log, show: show, serve: serve}
 	}
 }
 
@@ -59,5 +67,5 @@ func (s *shell) recoverPanic(w http.ResponseWriter, r *http.Request, requestID s
 		panic(v)
 	}
 	s.log.Error("panic", "requestId", requestID, "path", r.URL.Path, "panic", v, "stack", string(debug.Stack()))
-	writeError(w, errFault)
+	s.answer(w, r, errFault)
 }

@@ -12,6 +12,13 @@ type Hour struct {
 	Started, Succeeded, Failed, TimedOut, Stopped uint64 // executions
 	Invocations                                   uint64 // that ended, calls among them
 	FailedInvocations                             uint64 // those that reported an error, crashed, or took too long
+	ColdStarts                                    Cold
+}
+
+// Cold says how many invocations waited for a process to start, and for how long.
+type Cold struct {
+	Count                    uint64
+	MeanSeconds, MostSeconds float64
 }
 
 // Unsuccessful counts the executions that ended without success, unless somebody stopped them.
@@ -71,7 +78,7 @@ var WaitWords = map[engine.Activity]string{
 }
 
 func hourOf(t *engine.Tally) *Hour {
-	h := &Hour{}
+	h, cold := &Hour{}, engine.Cold{}
 	for i := range t.Minutes {
 		m := &t.Minutes[i]
 		h.Started += m.Started
@@ -81,6 +88,12 @@ func hourOf(t *engine.Tally) *Hour {
 		h.Stopped += m.Closed[protocol.ExecutionStopped]
 		h.Invocations += m.Invocations.Count
 		h.FailedInvocations += m.FailedInvocations
+		cold.Count += m.ColdStarts.Count
+		cold.Total += m.ColdStarts.Total
+		cold.Most = max(cold.Most, m.ColdStarts.Most)
+	}
+	if cold.Count > 0 {
+		h.ColdStarts = Cold{cold.Count, seconds(cold.Total / time.Duration(cold.Count)), seconds(cold.Most)}
 	}
 	return h
 }

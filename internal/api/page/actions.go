@@ -3,6 +3,7 @@ package page
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -58,24 +59,37 @@ func (s *site) actions() map[string]act {
 }
 
 // action runs an act with its form, and sends the browser on.
-func (s *site) action(do act) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (s *site) action(do act) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-		if err := r.ParseForm(); err != nil {
-			s.refuse(w, r, protocol.Errorf(protocol.CodeInvalidParameter, "The form could not be read: %v.", err))
-			return
+		if err := readForm(r); err != nil {
+			return err
 		}
 		if err := checkToken(r, r.PostForm); err != nil {
-			s.refuse(w, r, err)
-			return
+			return err
 		}
 		to, err := do(r, r.PostForm)
 		if err != nil {
-			s.refuse(w, r, err)
-			return
+			return err
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
-	})
+		return nil
+	}
+}
+
+// readForm reads the form of r. The error is a refusal.
+func readForm(r *http.Request) error {
+	err := r.ParseForm()
+	if err == nil {
+		return nil
+	}
+	if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+		return protocol.Errorf(protocol.CodeRequestTooLarge, "The form has more than %s.", bytesText(maxForm))
+	}
+	if refused, ok := errors.AsType[*protocol.Error](err); ok { // by the server, which watches the body
+		return refused
+	}
+	return protocol.Errorf(protocol.CodeInvalidParameter, "The form could not be read: %v.", err)
 }
 
 // given is what somebody wrote into a field; nil for nothing.

@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/perdure/perdure/engine"
@@ -46,8 +47,8 @@ func (p *listPage) foldAlike(items []engine.Summary) (shown []engine.Summary) {
 		}
 		if folded[k] == nil {
 			folded[k] = &alike{Function: arn.Function, Error: one.Error, Status: one.Status,
-				Path: p.With("Function", arn.Function, "Status", string(one.Status), "Error", one.Error,
-					"Redriven", engine.RedrivenNo)}
+				Path: p.With("Function", cmp.Or(p.Get("Function"), arn.Function), "Status", string(one.Status),
+					"Error", engine.ErrorWord(one.Error), "Redriven", engine.RedrivenNo)}
 			p.folded = append(p.folded, folded[k])
 		}
 		folded[k].N++

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 // assetPrefix begins the paths of style sheets, scripts and pictures.
@@ -48,18 +50,18 @@ func (a *assetFiles) address(name string) string {
 	return assetPrefix + name + "?" + a.hashes[name]
 }
 
-// ServeHTTP implements [http.Handler].
-func (a *assetFiles) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+// serve answers with a file.
+func (a *assetFiles) serve(w http.ResponseWriter, r *http.Request) error {
 	name := strings.TrimPrefix(r.URL.Path, assetPrefix)
 	data, ok := a.files[name]
 	if !ok {
-		http.NotFound(w, r)
-		return
+		return protocol.Errorf(protocol.CodeNotFound, "There is no such file.")
 	}
 	if r.URL.RawQuery == a.hashes[name] {
 		w.Header().Set("Cache-Control", "max-age=31536000, immutable")
 	}
 	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(data))
+	return nil
 }
 
 // templates are those of the pages, by name. Each is parsed when it is first needed: together they take 3 MB, which an

@@ -122,6 +122,7 @@ func startedChart(t *engine.Tally) chart {
 
 // timing is a chart of times, with what it says in short.
 type timing struct {
+	Note  string // more to say; may be empty
 	Title string
 	Mean  string // empty if nothing ended
 	Worst string // the highest 95th percentile of a minute

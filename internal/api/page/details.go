@@ -171,17 +171,17 @@ func (s *site) payload(ctx context.Context, p *place, id, title string, text *st
 }
 
 // raw answers with a whole payload as it is stored, as a file: browsers show none of it as a page.
-func (s *site) raw(w http.ResponseWriter, r *http.Request) {
+func (s *site) raw(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	text, err := s.find(r.Context(), q.Get("arn"), q.Get("operation"), q.Get("part"))
 	if err != nil {
-		s.refuse(w, r, err)
-		return
+		return err
 	}
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("Content-Disposition", `attachment; filename="`+q.Get("part")+`.json"`)
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write([]byte(text))
+	return nil
 }
 
 // find returns the input or the result of an execution, or of an operation.

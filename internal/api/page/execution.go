@@ -27,6 +27,8 @@ type executionPage struct {
 	History  *historyView
 	Log      *logView
 	Invoked  int
+	Cold     int           // of these: those that waited for a process to start
+	Starting time.Duration // for how long they did
 	Children int
 	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
 	Decodes  bool           // there is a decoder
@@ -70,23 +72,21 @@ func (p *executionPage) Ended() protocol.Timestamp {
 
 // execution answers with the page of an execution. A client that has it already is told so before the history is
 // read.
-func (s *site) execution(w http.ResponseWriter, r *http.Request) {
+func (s *site) execution(w http.ResponseWriter, r *http.Request) error {
 	at := parsePlace(r.URL.Query())
 	now, err := s.stateOf(r.Context(), at.arn, lineSeen(r))
 	if err != nil {
-		s.refuse(w, r, err)
-		return
+		return err
 	}
 	tag := now.tag(r, s.version)
 	if r.Header.Get("If-None-Match") == tag {
 		w.Header().Set("ETag", tag)
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return nil
 	}
 	p, err := s.readExecution(r.Context(), at, now.Revision)
 	if err != nil {
-		s.refuse(w, r, err)
-		return
+		return err
 	}
 	f := frame{Title: p.Name, Section: sectionExecutions, Refresh: p.Refresh, Page: p, tag: tag}
 	if p.Open() {
@@ -95,7 +95,7 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) {
 	if slices.ContainsFunc(p.Why.Forks, func(f engine.Fork) bool { return f.Status != "" && !f.Status.Closed() }) {
 		f.tag = "" // what becomes of its forks is no state of its own
 	}
-	s.render(w, r, http.StatusOK, "execution", f)
+	return s.render(w, r, http.StatusOK, "execution", f)
 }
 
 // state identifies the state that an execution's page shows.
@@ -160,7 +160,7 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 	p.Failure = newFailure("execution-error", d.Error, "")
 	var selected *operation
 	err = s.look(ctx, at.arn, revision, func(r *record) error {
-		p.Invoked, p.numbers = r.invoked, map[string]int{}
+		p.Invoked, p.Cold, p.Starting, p.numbers = r.invoked, r.cold, r.starting, map[string]int{}
 		for _, reason := range p.Why.Reasons {
 			if o := r.byID[reason.OperationID]; o != nil {
 				p.numbers[o.ID] = o.Number

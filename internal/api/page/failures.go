@@ -13,7 +13,7 @@ import (
 type failureGroup struct {
 	engine.FailureCount
 	Last   *engine.Summary // the latest of them; nil if it is gone by now
-	filter engine.Filter   // which they are; those without a type cannot be told from the others
+	filter engine.Filter   // which they are
 }
 
 // Path is the list of them.
@@ -41,7 +41,8 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 ) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
-		g.filter.Function, g.filter.Error = one.Function, one.Error
+		g.filter.Function = cmp.Or(of.Function, one.Function) // the former may name a version
+		g.filter.Error = engine.ErrorWord(one.Error)
 		g.filter.Redriven = cmp.Or(of.Redriven, engine.RedrivenNo)
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
@@ -50,7 +51,7 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 		if err != nil {
 			return nil, err
 		}
-		if len(items) > 0 && g.Error != "" {
+		if len(items) > 0 {
 			g.Last = &items[0]
 		}
 		groups = append(groups, g)

@@ -50,7 +50,7 @@ func checkToken(r *http.Request, form url.Values) error {
 	secret := formSecret(nil, r)
 	if secret == "" || !hmac.Equal([]byte(formToken(secret)), []byte(form.Get(tokenField))) {
 		return protocol.Errorf(protocol.CodeAccessDenied, "This form is not of a page that your browser got from this "+
-			"engine, or you have logged in again since. Nothing was done: load the page again, and repeat it.")
+			"engine, or you have logged in again since. Load the page again, and repeat it.")
 	}
 	return nil
 }

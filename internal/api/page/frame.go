@@ -4,13 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 
 	"github.com/perdure/perdure/internal/api/route"
-	"github.com/perdure/perdure/protocol"
 )
 
 // frame is the data of every page's template.
@@ -67,19 +65,18 @@ const liveAll = "of=all"
 func liveExecution(arn string) string { return url.Values{"of": {"execution"}, "arn": {arn}}.Encode() }
 
 // page answers with a template, filled by build.
-func (s *site) page(name string, build func(r *http.Request) (frame, error)) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+func (s *site) page(name string, build func(r *http.Request) (frame, error)) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
 		f, err := build(r)
 		if err != nil {
-			s.refuse(w, r, err)
-			return
+			return err
 		}
-		s.render(w, r, http.StatusOK, name, f)
-	})
+		return s.render(w, r, http.StatusOK, name, f)
+	}
 }
 
 // render writes a page, unless the client has it already.
-func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) {
+func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name string, f frame) error {
 	caller := route.CallerOf(r)
 	f.Style = cmp.Or(f.Style, name)
 	f.Name, f.Version, f.Operator = name, s.version, caller.May(route.Operators)
@@ -91,9 +88,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	}
 	var b bytes.Buffer
 	if err := s.pages[name]().ExecuteTemplate(&b, "layout.html", f); err != nil {
-		s.log.Error("ui: a page could not be rendered", "page", name, "error", err)
-		http.Error(w, "The page could not be rendered; the log of the engine says why.", http.StatusInternalServerError)
-		return
+		return fmt.Errorf("the page %s could not be rendered: %w", name, err)
 	}
 	page := []byte(visible(b.String())) // all of it, so that no name, note or message is forgotten
 	tag := f.tag
@@ -105,30 +100,9 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	w.Header().Set("ETag", tag)
 	if status == http.StatusOK && r.Header.Get("If-None-Match") == tag {
 		w.WriteHeader(http.StatusNotModified)
-		return
+		return nil
 	}
 	w.WriteHeader(status)
-	w.Write(page)
-}
-
-// refuse shows a refusal, and hides a fault.
-func (s *site) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	status, text := http.StatusBadRequest, ""
-	var refusal *protocol.Error
-	switch {
-	case errors.As(err, &refusal):
-		text = refusal.Message
-		switch refusal.Code {
-		case protocol.CodeNotFound:
-			status = http.StatusNotFound
-		case protocol.CodeAccessDenied:
-			status = http.StatusForbidden
-		}
-	case r.Context().Err() != nil:
-		return
-	default:
-		status, text = http.StatusInternalServerError, "The engine has a problem; its log says which."
-		s.log.Error("ui: a page failed", "path", r.URL.Path, "error", err)
-	}
-	s.render(w, r, status, "refusal", frame{Title: "Not possible", Page: text})
+	_, _ = w.Write(page) // a failure means that the client is gone
+	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/lambdaapi"
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/core/store/memstore"
 )
@@ -27,7 +28,7 @@ func TestFormsNeedTheirToken(t *testing.T) {
 	for name := range (&site{}).actions() {
 		for _, token := range []string{"", other} {
 			r, err := f.client().PostForm(f.server.URL+"/ui/"+name, url.Values{"token": {token}, "function": {"approve"}})
-			want(t, f.body(r, err, http.StatusForbidden), "Not possible", "Nothing was done")
+			want(t, f.body(r, err, http.StatusForbidden), "Not allowed", "Nothing was done")
 		}
 	}
 	if items, _, _ := f.engine.List(t.Context(), &engine.ListRequest{}); len(items) > 0 {
@@ -210,12 +211,12 @@ func TestStreamsAreBounded(t *testing.T) {
 	}
 	t.Cleanup(func() { e.Close(context.Background()) })
 	s := &site{engine: e, streams: make(chan struct{}, 1)}
-	server := httptest.NewServer(http.HandlerFunc(s.live))
+	server := httptest.NewServer(lambdaapi.Shell(nil)(s.live))
 	t.Cleanup(server.Close)
 	f := &fixture{t: t, engine: e, server: server}
 	ctx, leave := context.WithCancel(t.Context())
 	f.stream(ctx, liveAll, 200)()
-	f.stream(t.Context(), liveAll, http.StatusServiceUnavailable)
+	f.stream(t.Context(), liveAll, http.StatusTooManyRequests)
 	leave()
 	s.streams <- struct{}{} // once the page is gone
 	<-s.streams

@@ -2,6 +2,7 @@ package page
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -270,6 +271,7 @@ func (p *functionPage) addFigures(v versionRow) {
 	}
 	p.Timings = append(p.Timings,
 		timingOf("Invocations", v.Tally, func(m *engine.Minute) *engine.Times { return &m.Invocations }))
+	p.Timings[len(p.Timings)-1].Note = coldStarts(v.LastHour)
 	operations := v.Figures.Operations
 	for _, o := range operations[:min(len(operations), shownOperations)] {
 		p.Slowest = append(p.Slowest, operationRowOf(o))
@@ -295,6 +297,19 @@ func (p *functionPage) addFigures(v versionRow) {
 		}
 		p.Waits = append(p.Waits, row)
 	}
+}
+
+// coldStarts says how many invocations of an hour waited for a process to start; empty if none did.
+func coldStarts(h *overview.Hour) string {
+	c := h.ColdStarts
+	switch c.Count {
+	case 0:
+		return ""
+	case 1:
+		return fmt.Sprintf("1 of %s was a cold start, %s of it", grouped(int(h.Invocations)), spaced(c.MostSeconds))
+	}
+	return fmt.Sprintf("%s of %s were cold starts, %s each on average, %s at most", grouped(int(c.Count)),
+		grouped(int(h.Invocations)), spaced(c.MeanSeconds), spaced(c.MostSeconds))
 }
 
 func operationRowOf(o overview.Operation) operationRow {

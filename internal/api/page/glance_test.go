@@ -39,6 +39,10 @@ func TestFailuresAlikeAreFolded(t *testing.T) {
 	if got := strings.Count(shown(f.settled("/ui/?Function=work")), "fail-"); got != shownAlike {
 		t.Errorf("of one function %d failures are shown, want %d", got, shownAlike)
 	}
+	// Those of one version are not all of the function.
+	page = f.settled("/ui/?Function=work:$LATEST")
+	want(t, page, "/ui/act?Action=redrive&amp;All=1&amp;Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED")
+	want(t, page, "/ui/?Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED\" data-open")
 }
 
 // Failures are alike if function, status and error are: one more of a kind is folded, the first ones of another are not.
@@ -68,7 +72,7 @@ func TestWhichFailuresAreAlike(t *testing.T) {
 	}
 	want := `and 2 more: /ui/?Error=E&Function=a&Redriven=no&Status=FAILED
 and 1 more: /ui/?Error=E&Function=b&Redriven=no&Status=FAILED
-and 1 more: /ui/?Function=a&Redriven=no&Status=TIMED_OUT
+and 1 more: /ui/?Error=-&Function=a&Redriven=no&Status=TIMED_OUT
 and 1 more: /ui/?Error=F&Function=a&Redriven=no&Status=FAILED`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)

@@ -95,6 +95,9 @@ func (j jobRow) Progress() string {
 	if j.Failed > 0 {
 		line += fmt.Sprintf(", %s failed", grouped(j.Failed))
 	}
+	if gone := j.Gone(); gone > 0 {
+		line += fmt.Sprintf(", %s no longer matched", grouped(gone))
+	}
 	return line
 }
 

@@ -237,7 +237,11 @@ func parseListPlace(q url.Values) (*listPlace, error) {
 	p := &listPlace{query: url.Values{}, order: q.Get("Order")}
 	for _, key := range append(slices.Clone(engine.FilterKeys), "Order", "Marker", "Back", "Page") {
 		for _, value := range q[key] {
-			if value = strings.TrimSpace(value); value != "" {
+			trimmed := strings.TrimSpace(value)
+			if key != "Tag" { // where a space at the end counts
+				value = trimmed
+			}
+			if trimmed != "" {
 				p.query.Add(key, value)
 			}
 		}

@@ -269,14 +269,15 @@ func TestEachActionHasItsForm(t *testing.T) {
 		want(t, f.get("/ui/act?All=1&Action="+string(action), 200), jobWords[action].Verb, "No filter is set")
 		f.post("/ui/act", url.Values{"Action": {string(action)}, "filter": {"Function=nothing"}}, http.StatusNotFound)
 	}
-	f.post("/ui/act", url.Values{"Action": {"succeed"}, "filter": {""}, "result": {`"yes"`}, "operation": {"manager"}}, 200)
+	f.post("/ui/act", url.Values{"Action": {"succeed"}, "filter": {"Name=*"}, "result": {`"yes"`}, "operation": {"manager"}}, 200)
 	want(t, f.settled(jobPath(f.ended().ID)), "1 of 1 done", "only operation manager", "result &#34;yes&#34;")
 	for name, bad := range map[string]url.Values{
-		"no action": {"filter": {""}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
+		"no action": {"filter": {"Name=*"}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
 		"nothing chosen": {"Action": {"stop"}},
 
-		"a bad rate": {"Action": {"stop"}, "filter": {""}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
-		"no ARN": {"Action": {"stop"}, "ARN": {"nonsense"}},
+		"a bad rate":   {"Action": {"stop"}, "filter": {"Name=*"}, "rate": {"NaN"}},
+		"a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
+		"no ARN":       {"Action": {"stop"}, "ARN": {"nonsense"}},
 	} {
 		if page := f.post("/ui/act", bad, 400); strings.Contains(page, "<script>alert") {
 			t.Errorf("%s became part of the page", name)
@@ -305,7 +306,7 @@ func TestAJobIsCanceled(t *testing.T) {
 func TestReadersActOnNothing(t *testing.T) {
 	f := newFixture(t)
 	f.crowd("call-1", "fail-1")
-	f.post("/ui/act", url.Values{"Action": {"pause"}, "filter": {""}, "rate": {"0.01"}}, 200)
+	f.post("/ui/act", url.Values{"Action": {"pause"}, "filter": {"Name=*"}, "rate": {"0.01"}}, 200)
 	r := f.reader()
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/perdure/perdure/protocol"
 )
 
 const (
@@ -21,19 +23,17 @@ const (
 
 // live tells a page when it has changed, as server-sent events: "changed", and "beat" when nothing does. What changed
 // is not told: the page asks for itself, and so shows what a page does that was just opened.
-func (s *site) live(w http.ResponseWriter, r *http.Request) {
+func (s *site) live(w http.ResponseWriter, r *http.Request) error {
 	select {
 	case s.streams <- struct{}{}:
 		defer func() { <-s.streams }()
 	default:
-		w.Header().Set("Retry-After", "5")
-		http.Error(w, "Too many pages are kept up to date.", http.StatusServiceUnavailable)
-		return
+		return protocol.Errorf(protocol.CodeTooManyRequests, "%d pages are kept up to date, which are all that may be.",
+			cap(s.streams))
 	}
 	state, err := s.watched(r)
 	if err != nil {
-		s.refuse(w, r, err)
-		return
+		return err
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), streamTime)
 	defer cancel()
@@ -43,6 +43,7 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) {
 	stream := &stream{w: w, out: http.NewResponseController(w)}
 	stream.tell("retry: 1000\n")
 	s.follow(ctx, stream, state)
+	return nil
 }
 
 // follow tells the stream when what is watched is not what the stream told before, until somebody is gone: the reader,

@@ -5,8 +5,10 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/perdure/perdure/internal/core/history"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -22,11 +24,13 @@ const (
 type record struct {
 	fold        history.Fold
 	byID        map[string]*operation
-	invocations []invocation // the last ones
-	invoked     int          // how many invocations there were
-	event       int64        // the number of the last event
-	failed      []*operation // the longest ended first
-	well        []*operation // likewise, those that ended otherwise
+	invocations []invocation  // the last ones
+	invoked     int           // how many invocations there were
+	cold        int           // of these: those that waited for a process to start
+	starting    time.Duration // for how long they did
+	event       int64         // the number of the last event
+	failed      []*operation  // the longest ended first
+	well        []*operation  // likewise, those that ended otherwise
 }
 
 // operation is one operation, without its payloads.
@@ -52,6 +56,15 @@ type invocation struct {
 	span
 	RequestID string
 	Failure   string
+	Init      time.Duration // of its span: it waited for a process to start
+}
+
+// coldStart words for how long an invocation waited for a process to start; empty if it did not.
+func coldStart(init time.Duration) string {
+	if init == 0 {
+		return ""
+	}
+	return "cold start, " + text.Spaced(init)
 }
 
 // read adds the events of a history that are not in the record yet.
@@ -73,8 +86,12 @@ func (r *record) add(ev *protocol.Event) {
 	short.Payload, short.Error = nil, clipError(ev.Error)
 	if ev.Type == protocol.EventInvocationCompleted {
 		r.invoked++
+		if ev.Init > 0 {
+			r.cold++
+			r.starting += ev.Init
+		}
 		r.invocations = keepLast(append(r.invocations, invocation{Number: r.invoked, span: span{ev.Start, ev.End},
-			RequestID: ev.RequestID, Failure: short.Error.Line()}), maxInvocations)
+			RequestID: ev.RequestID, Failure: short.Error.Line(), Init: ev.Init}), maxInvocations)
 	}
 	folded := r.fold.Add(&short)
 	if folded == nil {

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"embed"
+	"errors"
 	"io/fs"
 	"iter"
 	"log/slog"
 	"net/http"
+	"strings"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/lambdaapi"
@@ -109,36 +111,40 @@ func New(e Engine, functions Functions, opts *Options) *route.Face {
 	s.overview = &overview.Source{Engine: e, Functions: functions, Version: opts.Version, Sandboxes: opts.Sandboxes}
 	s.pages = parse(files, s.assets)
 	return route.New(route.Face{Service: "perdure", Prefix: Prefix, Login: route.Session, Routes: s.routes(),
-		Refuse: missing}, lambdaapi.Shell(opts.Logger))
+		Refuse: missing, Show: s.show},
+		lambdaapi.ShellFor(opts.Logger, func(w http.ResponseWriter, r *http.Request, status int, message string) bool {
+			s.show(w, r, status, message)
+			return true
+		}))
 }
 
-func missing(*http.Request, route.Reason) error {
-	return protocol.Errorf(protocol.CodeNotFound, "There is no such page; the list of executions is at %s.", Prefix)
-}
+// handler answers a request, or returns an error before it began to. A refusal is an error that wraps a
+// *protocol.Error, and is shown; any other error is a fault, which is logged.
+type handler func(w http.ResponseWriter, r *http.Request) error
 
 // routes are the pages, the buttons and the assets. Whoever may read may see a page; its buttons are for operators.
 func (s *site) routes() []route.Route {
 	var routes []route.Route
-	add := func(method, path string, access route.Access, h http.Handler) {
+	add := func(method, path string, access route.Access, h handler) {
 		routes = append(routes, route.Route{
-			Method: method, Path: path, Operation: "page", Access: access, Quiet: true,
-			Serve: route.Handler(protect(h)),
+			Method: method, Path: path, Operation: "page", Access: access, Quiet: true, Serve: protect(h),
 		})
 	}
-	for path, h := range map[string]http.Handler{
-		"/":                         http.RedirectHandler(Prefix, http.StatusFound),
-		Prefix:                      s.page("list", s.list),
-		Prefix + "execution":        http.HandlerFunc(s.execution),
-		Prefix + "act":              s.page("act", s.plan),
-		Prefix + "jobs":             s.page("jobs", s.listJobs),
-		Prefix + "job":              s.page("job", s.job),
-		Prefix + "start":            s.page("start", s.startForm),
-		Prefix + "functions":        s.page("functions", s.listFunctions),
-		Prefix + "function":         s.page("function", s.function),
-		Prefix + "engine":           s.page("engine", s.enginePage),
-		Prefix + "payload":          http.HandlerFunc(s.raw),
-		Prefix + "live":             http.HandlerFunc(s.live),
-		assetPrefix + route.Subject: s.assets,
+	for path, h := range map[string]handler{
+		"/":                             toTheList,
+		strings.TrimSuffix(Prefix, "/"): toTheList,
+		Prefix:                          s.page("list", s.list),
+		Prefix + "execution":            s.execution,
+		Prefix + "act":                  s.page("act", s.plan),
+		Prefix + "jobs":                 s.page("jobs", s.listJobs),
+		Prefix + "job":                  s.page("job", s.job),
+		Prefix + "start":                s.page("start", s.startForm),
+		Prefix + "functions":            s.page("functions", s.listFunctions),
+		Prefix + "function":             s.page("function", s.function),
+		Prefix + "engine":               s.page("engine", s.enginePage),
+		Prefix + "payload":              s.raw,
+		Prefix + "live":                 s.live,
+		assetPrefix + route.Subject:     s.assets.serve,
 	} {
 		add("GET", path, route.Readers, h)
 		add("HEAD", path, route.Readers, h)
@@ -156,13 +162,29 @@ const policy = "default-src 'none'; style-src 'self'; script-src 'self'; connect
 
 // protect keeps other sites from using a page: it refuses requests that they cause, and nothing may frame a page or
 // be loaded into it.
-func protect(next http.Handler) http.Handler {
-	next = http.NewCrossOriginProtection().Handler(next)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", policy)
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("Referrer-Policy", "same-origin") // without a referrer browsers hide the origin of forms, too
-		next.ServeHTTP(w, r)
-	})
+func protect(next handler) func(http.ResponseWriter, *http.Request, string) error {
+	origins := http.NewCrossOriginProtection()
+	return func(w http.ResponseWriter, r *http.Request, _ string) error {
+		setPolicy(w.Header())
+		if err := origins.Check(r); err != nil {
+			return protocol.Errorf(protocol.CodeAccessDenied,
+				"This form is of a page of another site.")
+		}
+		err := next(w, r)
+		if there, ok := errors.AsType[*engine.ElsewhereError](err); ok {
+			err = there.Unwrap() // a form that was read cannot be passed on
+		}
+		return err
+	}
+}
+
+func setPolicy(h http.Header) {
+	h.Set("Content-Security-Policy", policy)
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("Referrer-Policy", "same-origin") // without a referrer browsers hide the origin of forms, too
+}
+
+func toTheList(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, Prefix, http.StatusFound)
+	return nil
 }

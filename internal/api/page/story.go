@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -31,8 +32,9 @@ type event struct {
 	Time protocol.Timestamp
 	Type protocol.EventType
 	Name string
-	Text string // its error, or how large its payload is
-	Size int
+	Text string // its error
+	Note string // how long it took, of an invocation
+	Size int    // of its payload
 }
 
 func (s *site) readHistory(ctx context.Context, p *place) (*historyView, error) {
@@ -48,6 +50,12 @@ func (s *site) readHistory(ctx context.Context, p *place) (*historyView, error) 
 		e := event{ID: ev.ID, Time: ev.Time, Type: ev.Type, Name: visible(ev.Name)}
 		if failure := ev.OperationError(); failure != nil {
 			e.Text = visible(protocol.Clip(failure.Line(), maxLine))
+		}
+		if ev.Type == protocol.EventInvocationCompleted {
+			e.Note = "took " + text.Spaced(ev.End.Sub(ev.Start))
+			if ev.Init > 0 {
+				e.Note += ", " + coldStart(ev.Init)
+			}
 		}
 		if ev.Payload != nil {
 			e.Size = len(*ev.Payload)

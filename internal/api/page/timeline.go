@@ -36,7 +36,9 @@ type timeline struct {
 	Cuts          bool // some time is left out
 	End           string
 	Invocations   []strip
-	LeftOutBefore int // invocations that are not kept
+	Colds         bool   // some of these waited for a process to start
+	Chosen        string // what there is to say of the invocation that is chosen, beside its number
+	LeftOutBefore int    // invocations that are not kept
 }
 
 // From, Last, Before and Next are numbers for people, and for links to other rows.
@@ -75,6 +77,7 @@ type strip struct {
 	part
 	Number int
 	Lit    bool
+	Cold   *part // in which it waited for a process to start; nil if it did not
 }
 
 // tally counts the operations of a context by how they are.
@@ -272,7 +275,8 @@ func (s *scene) draw(p *place) *timeline {
 	}
 	rows, of := t.flatten(f)
 	line := &timeline{Total: len(rows), LeftOut: s.record.fold.Begun - len(ops), Ticks: s.axis.ticks(s.all.From),
-		Gaps: s.axis.gaps(), Invocations: s.strips(), LeftOutBefore: s.record.invoked - len(s.record.invocations)}
+		Gaps: s.axis.gaps(), LeftOutBefore: s.record.invoked - len(s.record.invocations)}
+	s.strips(line)
 	line.Cuts, line.End = len(line.Gaps) > 0, "end"
 	if s.open {
 		line.End = "now"
@@ -400,8 +404,8 @@ func (s *scene) part(b stretch) part {
 		Title: b.title + ", " + text.Spaced(b.length()) + ", from " + moment(b.From)}
 }
 
-// strips are the invocations above the timeline.
-func (s *scene) strips() (all []strip) {
+// strips adds the invocations above the timeline.
+func (s *scene) strips(line *timeline) {
 	for _, i := range s.runs {
 		b := stretch{i.span, "run", fmt.Sprintf("invocation %d", i.Number)}
 		switch {
@@ -410,12 +414,22 @@ func (s *scene) strips() (all []strip) {
 		case s.flying != nil && i.span == *s.flying:
 			b.title += ", under way"
 		}
-		all = append(all, strip{s.part(b), i.Number, i.Number == s.lit})
+		one := strip{part: s.part(b), Number: i.Number, Lit: i.Number == s.lit}
+		if i.Init > 0 {
+			cold := s.part(stretch{span{i.From, min(i.To, i.From.Add(i.Init))}, "cold", "cold start"})
+			one.Cold = &cold
+			one.Title += "; " + coldStart(i.Init)
+			line.Colds = true
+		}
+		if one.Lit {
+			line.Chosen = coldStart(i.Init)
+		}
+		line.Invocations = append(line.Invocations, one)
 	}
 	if s.queued != nil {
-		all = append(all, strip{part: s.part(stretch{*s.queued, "queued", "an invocation is wanted"})})
+		line.Invocations = append(line.Invocations,
+			strip{part: s.part(stretch{*s.queued, "queued", "an invocation is wanted"})})
 	}
-	return all
 }
 
 // class is what the operation looks like: that of its status, and one of its own if it waits.

@@ -295,5 +295,5 @@ func TestBadRequestsAreExplained(t *testing.T) {
 	f.get("/ui/nothing", 404)
 	want(t, f.post("/ui/start", url.Values{"function": {"approve"}, "event": {"{"}}, 400), "not JSON")
 	f.post("/ui/start", url.Values{"function": {"unknown"}}, 404)
-	f.post("/ui/start", url.Values{"event": {strings.Repeat("x", maxForm)}}, 400)
+	f.post("/ui/start", url.Values{"event": {strings.Repeat("x", maxForm)}}, 413)
 }

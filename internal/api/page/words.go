@@ -25,6 +25,7 @@ var words = template.FuncMap{
 	"clock":    clockOf,
 	"grouped":  grouped,
 	"counted":  counted,
+	"spaced":   text.Spaced,
 	"exact":    exactTime,
 	"ago":      func(t protocol.Timestamp) string { return text.Spaced(time.Since(t.Time())) },
 	"has":      slices.Contains[[]string],
@@ -57,7 +58,7 @@ func pattern(class string) string {
 	switch class {
 	case "wait", "callback":
 		return "url(#p-wait)"
-	case "retry", "queued", "invoke", "failed":
+	case "retry", "queued", "invoke", "failed", "cold":
 		return "url(#p-" + class + ")"
 	}
 	return ""

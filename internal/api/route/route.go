@@ -73,6 +73,15 @@ type Caller struct {
 // May reports whether the caller may use routes with this access. Nil, where nobody is asked for credentials, may.
 func (c *Caller) May(access Access) bool { return c == nil || c.Access&access != 0 }
 
+// CameFrom is the path and query of the page of this very server whose link or form led to r; empty if none did.
+func CameFrom(r *http.Request) string {
+	from, err := url.Parse(r.Referer())
+	if err != nil || from.Host != r.Host || !strings.HasPrefix(from.Path, "/") {
+		return ""
+	}
+	return from.RequestURI()
+}
+
 type callerKey struct{}
 
 // By returns r with its caller.
@@ -114,6 +123,9 @@ type Face struct {
 	// Routes are matched in this order. The first match decides the path; only routes with the same path can match
 	// then.
 	Routes []Route
+	// Show answers with an error as people want to see it: everything below Prefix is for them. Nil answers errors as
+	// the API does.
+	Show func(w http.ResponseWriter, r *http.Request, status int, message string)
 	// Refuse returns the error for a request without a route, in the face's words.
 	Refuse func(r *http.Request, why Reason) error
 }

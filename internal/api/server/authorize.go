@@ -79,8 +79,13 @@ func (a *asked) by(r *http.Request, caller string) *http.Request {
 	return r.WithContext(engine.AskedBy(r.Context(), caller))
 }
 
-// denied is AWS's refusal of a known caller.
+// denied is the refusal of a known caller: AWS's, but for people.
 func (a *asked) denied(who string, r *http.Request) error {
+	if a.face.Login == route.Session {
+		_, name, _ := strings.Cut(who, "/")
+		return protocol.Errorf(protocol.CodeAccessDenied,
+			"The access key of %s may not do this: log in with one that has full access.", name)
+	}
 	return protocol.Errorf(protocol.CodeAccessDenied,
 		"User: arn:aws:iam::000000000000:%s is not authorized to perform: %s:%s "+
 			"because no identity-based policy allows the %[2]s:%[3]s action", who, a.face.Service, a.action(r))

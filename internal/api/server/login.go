@@ -4,7 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/internal/api/credentials"
+	"github.com/perdure/perdure/internal/api/route"
 )
 
 const (
@@ -53,8 +54,9 @@ func (l *login) leave(w http.ResponseWriter, r *http.Request, _ string) error {
 
 // send sends a person to the form, and afterwards back to where they were going.
 func (l *login) send(w http.ResponseWriter, r *http.Request) error {
-	if r.Method != http.MethodGet {
-		http.Error(w, "Your session has ended; log in again.", http.StatusForbidden)
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		writeForm(w, http.StatusForbidden, "Your session has ended, so nothing was done. Log in, and repeat it.",
+			route.CameFrom(r))
 		return nil
 	}
 	target := loginPath
@@ -72,7 +74,11 @@ const maxForm = 8 << 10
 func (l *login) enter(w http.ResponseWriter, r *http.Request, _ string) error {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 	if err := r.ParseForm(); err != nil {
-		writeForm(w, http.StatusBadRequest, "That was not what the form sends.", "")
+		status := http.StatusBadRequest
+		if _, tooLarge := errors.AsType[*http.MaxBytesError](err); tooLarge {
+			status = http.StatusRequestEntityTooLarge
+		}
+		writeForm(w, status, "That was not what the form sends.", "")
 		return nil
 	}
 	to := r.PostForm.Get("to")
@@ -151,73 +157,6 @@ func (l *login) session(r *http.Request) *credentials.Credential {
 // localPage reports whether to is a path of our page, not another site's address.
 func localPage(to string) bool {
 	return strings.HasPrefix(to, "/ui/") && !strings.ContainsAny(to, "\\\r\n")
-}
-
-// formStyle is the style sheet of the form, which the policy of the page names by its hash.
-const formStyle = `
-:root { color-scheme: light dark; font: 14px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", sans-serif;
-	--text: #1a2322; --soft: #55625f; --line: #8b9894; --back: #f6f8f7; --panel: #fff; --accent: #1f6f5e; --on: #fff; --bad: #b3261e }
-@media (prefers-color-scheme: dark) { :root {
-	--text: #e3eae8; --soft: #9aa8a5; --line: #5d6b68; --back: #111615; --panel: #181f1e; --accent: #6cc7b0; --on: #0d1a17; --bad: #ff8a80 } }
-body { margin: 0; min-height: 90vh; display: grid; place-items: center; color: var(--text); background: var(--back) }
-main { box-sizing: border-box; width: min(24rem, 100vw); padding: 1.75rem 2rem; background: var(--panel);
-	border: 1px solid color-mix(in srgb, var(--line) 40%, transparent); border-radius: 10px }
-h1 { margin: 0; font-size: 1.4rem }
-p { margin: .25rem 0 0; color: var(--soft) }
-label { display: block; margin: 1rem 0; font-weight: 550 }
-input { display: block; box-sizing: border-box; width: 100%; margin-top: .25rem; padding: .5rem .7rem; font: inherit; font-weight: 400;
-	color: inherit; background: var(--back); border: 1px solid var(--line); border-radius: 6px }
-button { width: 100%; padding: .55rem; font: inherit; font-weight: 600; cursor: pointer; color: var(--on);
-	background: var(--accent); border: 0; border-radius: 6px }
-:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-[role=alert] { margin-top: 1rem; padding-left: .75rem; border-left: .25rem solid; color: var(--bad) }
-`
-
-var form = template.Must(template.New("login").Parse(`<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>Log in · Perdure</title>
-<link rel="icon" href="data:,">
-<style>` + formStyle + `</style>
-</head>
-<body>
-<main>
-<h1>Perdure</h1>
-<p>Log in with the access key that programs sign with.</p>
-{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
-<form method="post" action="/ui/login">
-<input type="hidden" name="to" value="{{.To}}">
-<label>Access key ID <input name="key" autocomplete="username" autocapitalize="none" spellcheck="false" autofocus required></label>
-<label>Secret access key <input name="secret" type="password" autocomplete="current-password" required></label>
-<button>Log in</button>
-</form>
-</main>
-</body>
-</html>
-`))
-
-// formPolicy lets a browser use the style sheet of the form, and nothing else.
-var formPolicy = func() string {
-	sum := sha256.Sum256([]byte(formStyle))
-	return "default-src 'none'; style-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) +
-		"'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-}()
-
-// writeForm answers with the form. problem is shown above it, and to is where the person was going.
-func writeForm(w http.ResponseWriter, status int, problem, to string) {
-	h := w.Header()
-	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Security-Policy", formPolicy)
-	h.Set("Cache-Control", "no-store")
-	h.Set("Referrer-Policy", "same-origin") // without a referrer browsers hide the origin of the form, too
-	w.WriteHeader(status)
-	if len(to) > maxForm/2 {
-		to = ""
-	}
-	_ = form.Execute(w, struct{ Problem, To string }{problem, to}) // a failure means that the client is gone
 }
 
 // remoteHost is the address that r came from, without its port.

@@ -75,6 +75,8 @@ type answer struct {
 	http.ResponseWriter
 	asked  asked
 	status int
+	// admitted is the request with its caller, once that may ask for it.
+	admitted *http.Request
 }
 
 // WriteHeader implements [http.ResponseWriter].

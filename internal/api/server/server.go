@@ -109,7 +109,7 @@ func newServer(faces []*route.Face, opts *Options, plain bool) *Server {
 	s.operations = s.load.add(s.faces, &s.connections)
 	log := cmp.Or(opts.Logger, slog.Default())
 	s.passing.log = log
-	s.handler = s.counted(lambdaapi.Shell(log)(s.serve))
+	s.handler = s.counted(lambdaapi.ShellFor(log, s.show)(s.serve))
 	h := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: s.limits.HeaderTime,
@@ -146,6 +146,7 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 		}
 		r = asked.by(r, who)
 	}
+	w.(*answer).admitted = r
 	err = asked.face.Answer(w, r, asked.match)
 	if there, ok := errors.AsType[*engine.ElsewhereError](err); ok && !passed && s.passing.fleet != nil {
 		return s.passing.on(w, r, there)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -62,6 +63,7 @@ const (
 	fBy               = 38
 	fKill             = 39
 	fEmpty            = 40
+	fInit             = 41 // milliseconds
 	fRedrive          = 42
 )
 
@@ -180,6 +182,7 @@ func appendRecord(b []byte, r, before *Record) []byte {
 	b = appendString(b, fBy, r.By)
 	b = appendBool(b, fKill, r.Kill)
 	b = appendBool(b, fEmpty, r.Empty)
+	b = appendInt(b, fInit, r.Init.Milliseconds())
 	return appendBool(b, fRedrive, r.Redrive)
 }
 
@@ -338,6 +341,8 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.DurableExecutionARN = string(v.bytes)
 	case fRequestID:
 		r.RequestID = string(v.bytes)
+	case fInit:
+		r.Init = time.Duration(v.int) * time.Millisecond
 	case fStart:
 		r.Start = protocol.Timestamp(v.int)
 	case fEnd:

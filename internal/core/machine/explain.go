@@ -120,7 +120,7 @@ func (x *Execution) explainInvocation(now protocol.Timestamp) []Reason {
 		}
 		add(Reason{Kind: ReasonRunning, Since: x.invocation.start, Count: int(x.invocation.number)})
 	}
-	if x.failures > 0 {
+	if x.failures > 0 && (x.pause == nil || x.pause.By != ByCrashLimit) { // whose reason says it already
 		next := x.invokeAt
 		if x.status == protocol.ExecutionPaused {
 			next = 0

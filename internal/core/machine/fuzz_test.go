@@ -105,7 +105,7 @@ func exercise(x *machine.Execution) {
 		})
 		x = d.Publish()
 		d = x.Draft(epoch)
-		d.EndInvocation("request", []byte(pending), nil, machine.CrashLimit{})
+		d.EndInvocation("request", machine.Ending{Answer: []byte(pending)}, machine.CrashLimit{})
 		x = d.Publish()
 	}
 	x.Draft(epoch).Stop(nil)
@@ -121,7 +121,7 @@ func FuzzOutput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, answer []byte) {
 		r := invoked(t)
 		r.do(func(d *machine.Draft) error {
-			d.EndInvocation(r.requestID(), bytes.Clone(answer), nil, machine.CrashLimit{})
+			d.EndInvocation(r.requestID(), machine.Ending{Answer: bytes.Clone(answer)}, machine.CrashLimit{})
 			return nil
 		})
 		if r.x.Invoking() || !r.x.Status().Closed() && r.x.InvokeAt() <= r.now {

@@ -124,7 +124,7 @@ func (s *script) command(line string, below []string) {
 	case "crash":
 		s.do(func(d *machine.Draft) error {
 			failure := &protocol.ErrorObject{ErrorType: words[1], ErrorMessage: strings.Join(words[2:4], " ")}
-			d.EndInvocation(s.requestID(), nil, failure, machine.CrashLimit{})
+			d.EndInvocation(s.requestID(), machine.Ending{Failure: failure}, machine.CrashLimit{})
 			return nil
 		})
 	case "lose":

@@ -36,22 +36,37 @@ func (d *Draft) Begins() bool {
 	})
 }
 
+// Ending is how an invocation ended.
+type Ending struct {
+	Answer  []byte                // of the function, if Failure is nil
+	Failure *protocol.ErrorObject // it crashed, or did not answer in time
+	Init    time.Duration         // how long it waited for a process to start
+}
+
+// completed is the record of an end.
+func (d *Draft) completed(requestID string, e *Ending) Record {
+	start := d.invocation.start
+	init := (e.Init + time.Millisecond - 1).Truncate(time.Millisecond)
+	return Record{Event: protocol.Event{
+		Type: protocol.EventInvocationCompleted, RequestID: requestID, Start: start, End: d.now,
+		Init: min(init, max(0, d.now.Sub(start))), // the clock may have been set back
+	}}
+}
+
 // EndInvocation records the end of the invocation with this request id: the function's answer, or a failure. It
 // ignores an invocation that is not the current one.
 //
 // An answer against the rules is a failed invocation; after the fourth in a row the execution is given up, as on AWS,
 // and so it is at the limit of failed invocations. Otherwise they are repeated with growing delays.
-func (d *Draft) EndInvocation(requestID string, answer []byte, failure *protocol.ErrorObject, limit CrashLimit) {
+func (d *Draft) EndInvocation(requestID string, how Ending, limit CrashLimit) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
 	}
 	d.FireTimers()
-	r := Record{Event: protocol.Event{
-		Type: protocol.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now,
-	}}
+	r, failure := d.completed(requestID, &how), how.Failure
 	var out *protocol.InvocationOutput
 	if failure == nil {
-		out, failure = d.readOutput(answer)
+		out, failure = d.readOutput(how.Answer)
 		r.BadOutput = failure != nil
 	}
 	r.Error, r.Failed = failure, failure != nil
@@ -94,8 +109,11 @@ func (d *Draft) giveUp(failure *protocol.ErrorObject, limit CrashLimit) {
 		}
 		d.emitExecution(Record{Event: protocol.Event{Type: protocol.EventExecutionFailed, Error: failure}})
 	case d.status == protocol.ExecutionRunning:
-		reason := protocol.Clip(fmt.Sprintf("%d invocations in a row failed, the last with %s: %s", d.failures,
-			failure.ErrorType, failure.ErrorMessage), protocol.MaxReason)
+		what := "the invocation failed with "
+		if d.failures > 1 {
+			what = fmt.Sprintf("%d invocations in a row failed, the last with ", d.failures)
+		}
+		reason := protocol.Clip(what+failure.Line(), protocol.MaxReason)
 		d.emit(Record{Event: protocol.Event{
 			Type: pauseRequested, Payload: &reason, TimeoutPaused: true, By: ByCrashLimit,
 		}})
@@ -114,21 +132,15 @@ func (s *state) failuresBefore() int {
 	return s.failures
 }
 
-// MissInvocation ends an invocation that never reached the function: there was no place for it, or no way to it.
-// This is no failure of the function. The delay before the next try grows by a count of its own.
-func (d *Draft) MissInvocation(requestID string, failure *protocol.ErrorObject) {
+// MissInvocation ends an invocation that never reached the function: there was no place for it, or no way to it, which
+// is its Failure. This is no failure of the function. The delay before the next try grows by a count of its own.
+func (d *Draft) MissInvocation(requestID string, how Ending) {
 	if d.invocation.requestID != requestID || requestID == "" {
 		return
 	}
 	d.FireTimers()
-	r := Record{
-		Event: protocol.Event{
-			Type: protocol.EventInvocationCompleted, RequestID: requestID, Start: d.invocation.start, End: d.now,
-			Error: failure,
-		},
-		Failed: true,
-		Lost:   true,
-	}
+	r := d.completed(requestID, &how)
+	r.Error, r.Failed, r.Lost = how.Failure, true, true
 	if !d.ended() {
 		r.RetryAt = d.now.Add(missDelay(d.misses))
 	}
@@ -151,15 +163,9 @@ func (d *Draft) LoseInvocation(id string) {
 	if d.invocation.requestID != id || id == "" {
 		return
 	}
-	r := Record{
-		Event: protocol.Event{
-			Type: protocol.EventInvocationCompleted, RequestID: id, Start: d.invocation.start, End: d.now,
-			Error: protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure,
-				"the engine stopped during the invocation"),
-		},
-		Failed: true,
-		Lost:   true,
-	}
+	r := d.completed(id, &Ending{})
+	r.Error, r.Failed, r.Lost = protocol.InvocationError(id, protocol.ErrorTypeSandboxFailure,
+		"the engine stopped during the invocation"), true, true
 	if !d.ended() {
 		r.RetryAt = d.now
 	}

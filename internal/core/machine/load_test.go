@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -55,6 +56,7 @@ func TestCodecIsComplete(t *testing.T) {
 	fill(reflect.ValueOf(&r).Elem(), &n)
 	r.Identity.ARN = identity().ARN // a string on the wire
 	r.Took, r.Ended = 0, 0          // folding finds them out
+	r.Init *= time.Millisecond      // that is how exact it is
 	got, err := machine.Decode(machine.Encode([]machine.Record{r}))
 	if err != nil {
 		t.Fatal(err)

@@ -360,7 +360,7 @@ func (m *model) endInput(rt *rapid.T) {
 		m.do(func(d *machine.Draft) error { d.LoseInvocation(d.InFlight()); return nil })
 	case "miss":
 		m.do(func(d *machine.Draft) error {
-			d.MissInvocation(m.requestID(), &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure})
+			d.MissInvocation(m.requestID(), machine.Ending{Failure: &protocol.ErrorObject{ErrorType: protocol.ErrorTypeSandboxFailure}})
 			return nil
 		})
 	default:
@@ -555,7 +555,7 @@ func (m *model) dropInput(rt *rapid.T) {
 		d.SucceedCallback(position, callbackID(position), nil)
 	}
 	d.CompleteInvoke("a", m.x.Children()["a"], protocol.ExecutionSucceeded, nil, nil)
-	d.EndInvocation(m.requestID(), []byte(pending), nil, machine.CrashLimit{})
+	d.EndInvocation(m.requestID(), machine.Ending{Answer: []byte(pending)}, machine.CrashLimit{})
 	d.LoseInvocation(d.InFlight())
 	d.Pause(&machine.PauseRequest{})
 	d.Resume(&machine.PauseRequest{})

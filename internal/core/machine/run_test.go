@@ -189,7 +189,7 @@ func (r *run) must(reply *machine.Reply, err error) *machine.Reply {
 // end ends the invocation in flight with an answer.
 func (r *run) end(answer string) {
 	r.do(func(d *machine.Draft) error {
-		d.EndInvocation(r.requestID(), []byte(answer), nil, r.limit)
+		d.EndInvocation(r.requestID(), machine.Ending{Answer: []byte(answer)}, r.limit)
 		return nil
 	})
 }
@@ -197,7 +197,7 @@ func (r *run) end(answer string) {
 // crash ends the invocation in flight with a failure.
 func (r *run) crash(errorType string) {
 	r.do(func(d *machine.Draft) error {
-		d.EndInvocation(r.requestID(), nil, &protocol.ErrorObject{ErrorType: errorType}, r.limit)
+		d.EndInvocation(r.requestID(), machine.Ending{Failure: &protocol.ErrorObject{ErrorType: errorType}}, r.limit)
 		return nil
 	})
 }

@@ -6,10 +6,11 @@ import (
 
 // SkipRequest asks that moments come at once for an execution.
 type SkipRequest struct {
-	// Operation is the id of the operation whose moment comes: the end of a wait, a step's next attempt, a
-	// callback's timeout. Empty is the earliest moment with which the execution goes on; a timeout is none.
+	// Operation is the id of the operation whose moment comes, or its name, which no other that waits for a moment may
+	// have: the end of a wait, a step's next attempt, a callback's timeout. Empty is the earliest moment with which the
+	// execution goes on; a timeout is none.
 	Operation string
-	// All is every moment with which the execution goes on.
+	// All is every moment with which the execution goes on or, with Operation, every one of that name.
 	All bool
 }
 
@@ -51,16 +52,8 @@ func (d *Draft) Skip(req *SkipRequest) ([]Skipped, error) {
 // skippable returns the timers that req means, and whether it means the retry after a failed invocation.
 func (d *Draft) skippable(req *SkipRequest) (timers []timer, retry bool, err error) {
 	if req.Operation != "" {
-		i := d.find(req.Operation)
-		if i < 0 {
-			return nil, false, protocol.Errorf(protocol.CodeNotFound, "The execution has no operation %s",
-				req.Operation)
-		}
-		due := d.op(i).deadline()
-		if due == 0 {
-			return nil, false, conflict("Operation %s waits for no moment.", req.Operation)
-		}
-		return []timer{{due, i}}, false, nil
+		timers, err = d.timersOf(req.Operation, req.All)
+		return timers, false, err
 	}
 	var first protocol.Timestamp
 	for i := range len(d.x.ops) {
@@ -87,4 +80,32 @@ func (d *Draft) skippable(req *SkipRequest) (timers []timer, retry bool, err err
 		}
 	}
 	return nil, false, nil
+}
+
+// timersOf returns the timer of the operation with an id or a name. Others of the name that wait for no moment do not
+// count, as loops use a name again and again; of several that do, all or none are meant.
+func (d *Draft) timersOf(word string, all bool) (timers []timer, err error) {
+	var ids []string
+	isKnown := false
+	for i := 1; i < len(d.x.ops); i++ { // the first is the execution
+		o := d.op(i)
+		if isID := o.ID == word; !isID && o.Name != word {
+			continue
+		} else if due := o.deadline(); isID && due != 0 {
+			return []timer{{due, i}}, nil
+		} else if due != 0 {
+			timers, ids = append(timers, timer{due, i}), append(ids, o.ID)
+		}
+		isKnown = true
+	}
+	switch {
+	case !isKnown:
+		return nil, protocol.Errorf(protocol.CodeNotFound, "The execution has no operation %s", word)
+	case len(timers) == 0:
+		return nil, conflict("Operation %s waits for no moment.", word)
+	case len(timers) > 1 && !all:
+		return nil, invalid("%d operations called %s wait for a moment, among them %s and %s: one is named by its id",
+			len(timers), word, ids[0], ids[1])
+	}
+	return timers, nil
 }

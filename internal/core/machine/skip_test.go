@@ -54,6 +54,36 @@ func TestSkip(t *testing.T) {
 	equal(t, "callback", r.op("c").Error.ErrorType, protocol.ErrorTypeCallbackTimeout)
 }
 
+// A loop uses one name again and again: the operation that waits is meant.
+func TestSkipByName(t *testing.T) {
+	poll := func(id string) protocol.Update {
+		u := wait(id, 60)
+		u.Name = "poll"
+		return u
+	}
+	r := invoked(t)
+	r.must(r.checkpoint(poll("a")))
+	r.end(pending)
+	r.mustSkip(machine.SkipRequest{Operation: "poll"}, "a")
+	r.invoke()
+	r.must(r.checkpoint(poll("b")))
+	r.end(pending)
+	r.mustSkip(machine.SkipRequest{Operation: "poll"}, "b")
+	_, err := r.skip(machine.SkipRequest{Operation: "poll"})
+	refusedAs(t, err, protocol.CodeConflict, "Operation poll waits for no moment.")
+	r.invoke()
+	r.must(r.checkpoint(poll("c"), poll("d")))
+	r.end(pending)
+	_, err = r.skip(machine.SkipRequest{Operation: "poll"})
+	refusedAs(t, err, protocol.CodeInvalidParameter,
+		"2 operations called poll wait for a moment, among them c and d: one is named by its id")
+	r.mustSkip(machine.SkipRequest{Operation: "c"}, "c")
+	r.invoke()
+	r.must(r.checkpoint(poll("e")))
+	r.end(pending)
+	r.mustSkip(machine.SkipRequest{Operation: "poll", All: true}, "d", "e")
+}
+
 func TestSkipTheRetryOfAnInvocation(t *testing.T) {
 	r := invoked(t)
 	r.must(r.checkpoint(wait("w", 600)))

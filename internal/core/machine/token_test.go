@@ -184,7 +184,7 @@ func TestDroppedDraft(t *testing.T) {
 	for range 3 {
 		d := r.x.Draft(r.now.AddSeconds(10))
 		d.FireTimers()
-		d.EndInvocation(r.requestID(), []byte(`{"Status":"SUCCEEDED"}`), nil, machine.CrashLimit{})
+		d.EndInvocation(r.requestID(), machine.Ending{Answer: []byte(`{"Status":"SUCCEEDED"}`)}, machine.CrashLimit{})
 		d = r.x.Draft(r.now.AddSeconds(10))
 		if _, err := d.Checkpoint(r.request(r.fence, "x", []protocol.Update{step(protocol.ActionStart, "s")})); err != nil {
 			t.Fatal(err)

@@ -138,6 +138,7 @@ func (v *vetter) numbers(r *Record) {
 		{"heartbeat timeout", r.HeartbeatTimeout, protocol.MaxCallbackSeconds},
 		{"start", int64(r.Start), int64(v.latest)},
 		{"end", int64(r.End), int64(v.latest)},
+		{"cold start", r.Init.Milliseconds(), max(0, r.End.Sub(r.Start)).Milliseconds()},
 		{"request", int64(r.Requested), int64(v.latest)},
 		{"scheduled end", int64(r.ScheduledEnd), int64(ahead)},
 		{"next try", int64(r.RetryAt), int64(ahead)},

@@ -347,8 +347,9 @@ type Reader interface {
 	// Document returns the value of a document, which belongs to the caller, or [ErrNotFound], or a [DamagedError].
 	Document(ctx context.Context, kind, key string) ([]byte, error)
 
-	// Documents returns the documents of a kind, ordered by key. Damaged ones are among them, and say so.
-	Documents(ctx context.Context, kind string) ([]Document, error)
+	// Documents returns documents of a kind with a key above after, ordered by key, at most limit, as they are at one
+	// moment. Damaged ones are among them, and say so. [AllDocuments] reads page after page.
+	Documents(ctx context.Context, kind, after string, limit int) ([]Document, error)
 
 	// Log returns lines of an execution's log with a Seq above after, in order, at most limit; none for an unknown
 	// execution.

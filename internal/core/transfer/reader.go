@@ -71,11 +71,10 @@ func (r *reader) documents() error {
 		if kind == markKind || kind == store.ProbeKind {
 			continue
 		}
-		docs, err := r.from.Documents(r.ctx, kind)
-		if err != nil {
-			return err
-		}
-		for _, d := range docs {
+		for d, err := range store.AllDocuments(r.ctx, r.from, kind) {
+			if err != nil {
+				return err
+			}
 			if d.Damaged {
 				return &store.DamagedError{What: fmt.Sprintf("document %q of kind %q", d.Key, kind)}
 			}

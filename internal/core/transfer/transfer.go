@@ -49,7 +49,7 @@ func (e *DepartedError) Error() string { return "transfer: the executions were m
 
 // Check returns [ErrIncomplete] or a [DepartedError] if no engine may go on with what is in the store.
 func Check(ctx context.Context, st store.Store) error {
-	marks, err := st.Documents(ctx, markKind)
+	marks, err := st.Documents(ctx, markKind, "", 1)
 	switch {
 	case err != nil || len(marks) == 0:
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -113,9 +114,8 @@ func content(t *testing.T, st transfer.Source) map[string]any {
 	kinds, err := st.Kinds(ctx)
 	must(t, err)
 	for _, kind := range kinds {
-		docs, err := st.Documents(ctx, kind)
-		must(t, err)
-		for _, d := range docs {
+		for d, err := range store.AllDocuments(ctx, st, kind) {
+			must(t, err)
 			all[kind+"/"+d.Key] = string(d.Value)
 		}
 	}
@@ -133,6 +133,39 @@ func copied(ctx context.Context, from transfer.Source, to transfer.Target) (tran
 		err = tr.Finish(ctx)
 	}
 	return s, err
+}
+
+// TestDocumentsAreCopiedInPieces: of documents that are more than memory should hold, there is a part in memory.
+func TestDocumentsAreCopiedInPieces(t *testing.T) {
+	const documents, bound = 300, 20 << 20
+	from, to := openSQLite(t), openSQLite(t)
+	value := make([]byte, 200<<10)
+	for i := range documents {
+		value[0] = byte(i)
+		must(t, from.PutDocument(t.Context(), "result", fmt.Sprintf("%05d", i), value))
+	}
+	before, most := heap(), uint64(0)
+	tr, err := transfer.Begin(t.Context(), to, func(s transfer.Summary) {
+		if s.Documents%10 == 0 {
+			most = max(most, heap())
+		}
+	})
+	must(t, err)
+	s, err := tr.Copy(t.Context(), from)
+	must(t, err)
+	if s.Documents != documents {
+		t.Errorf("got %d documents, want %d", s.Documents, documents)
+	}
+	if took := most - min(most, before); took > bound || most == 0 {
+		t.Errorf("it took %d bytes of memory, want at most %d", took, bound)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 // TestThereAndBack: what was copied to a store of another kind and back is what was there, but for what belongs to one
@@ -289,8 +322,8 @@ func (d damagedSource) List(ctx context.Context, q store.Query) ([]*store.Row, e
 	return rows, err
 }
 
-func (d damagedSource) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	docs, err := d.both.Documents(ctx, kind)
+func (d damagedSource) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	docs, err := d.both.Documents(ctx, kind, after, limit)
 	if d.document && kind == "version" {
 		docs[0].Damaged = true
 	}

@@ -58,7 +58,7 @@ func (e *execution) run(t testing.TB, u protocol.Update, target string) {
 		}
 	})
 	e.do(func(d *machine.Draft) {
-		d.EndInvocation("r", []byte(`{"Status":"PENDING"}`), nil, machine.CrashLimit{})
+		d.EndInvocation("r", machine.Ending{Answer: []byte(`{"Status":"PENDING"}`)}, machine.CrashLimit{})
 	})
 }
 

@@ -5,6 +5,7 @@ package sandbox_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -155,6 +156,9 @@ type meeting struct {
 }
 
 func (m meeting) arrive(name string) error {
+	if m.Dir == "" {
+		return errors.New("a meeting needs a directory")
+	}
 	return os.WriteFile(filepath.Join(m.Dir, name), nil, 0o644)
 }
 

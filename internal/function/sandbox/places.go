@@ -45,20 +45,26 @@ type shelf struct {
 type waiter struct {
 	inv    *engine.Invocation
 	shelf  *shelf
+	since  time.Time
 	got    chan place // receives one
 	hungry bool
 }
 
-// place is a place that was taken, or how an invocation fails for want of one.
+// place is a place that was taken, or how an invocation fails for want of one; and how long it waited for a process to
+// start.
 type place struct {
 	proc   *process
 	failed engine.Outcome
+	init   time.Duration
 }
 
 // load is what a process is at. The pool's mu guards it.
 type load struct {
 	started   bool        // it may be used: what starts it has finished, which may be after its first poll
 	ready     bool        // it has polled
+	begun     time.Time   // when its start began
+	polled    time.Time   // when it was ready
+	given     int         // places that were given to invocations, so far
 	gone      bool        // it gets no more invocations
 	listed    bool        // it is open on its shelf
 	polls     int         // polls that wait, less the invocations on their way to one
@@ -82,11 +88,11 @@ func (l *load) isOpen() bool { return l.started && l.polls > 0 && l.isAlive() }
 // isAlive reports whether it may get invocations, now or soon.
 func (l *load) isAlive() bool { return l.overdue == 0 && !l.gone }
 
-// acquire takes a place for inv; without one it returns nil, and why.
-func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, engine.Outcome) {
+// acquire takes a place for inv; one without a process says why there is none.
+func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) place {
 	proc, w := p.take(inv)
 	if proc != nil {
-		return proc, engine.Outcome{}
+		return place{proc: proc}
 	}
 	patience := settleGrace
 	if p.cfg.Concurrency > 1 {
@@ -97,7 +103,7 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) (*process, e
 	for ; patience > 0; timer.Reset(patience) {
 		select {
 		case got := <-w.got:
-			return got.proc, got.failed
+			return got
 		case <-ctx.Done():
 			return p.leave(w, cancelled(inv))
 		case <-p.closing.Done():
@@ -121,7 +127,7 @@ func (p *Pool) take(inv *engine.Invocation) (*process, *waiter) {
 		p.occupyLocked(proc, inv)
 		return proc, nil
 	}
-	w := &waiter{inv: inv, shelf: s, got: make(chan place, 1)}
+	w := &waiter{inv: inv, shelf: s, since: time.Now(), got: make(chan place, 1)}
 	s.waiting = append(s.waiting, w)
 	p.reckonLocked(s)
 	return nil, w
@@ -134,6 +140,7 @@ func (p *Pool) occupyLocked(proc *process, inv *engine.Invocation) {
 	}
 	proc.polls--
 	proc.taken++
+	proc.given++
 	p.listLocked(proc)
 }
 
@@ -169,14 +176,13 @@ func (p *Pool) starve(w *waiter, patience time.Duration) time.Duration {
 }
 
 // leave ends a wait, with the place that came at the last moment, or else with why.
-func (p *Pool) leave(w *waiter, why engine.Outcome) (*process, engine.Outcome) {
+func (p *Pool) leave(w *waiter, why engine.Outcome) place {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if slices.Contains(w.shelf.waiting, w) {
 		p.giveLocked(w, place{failed: why})
 	}
-	got := <-w.got
-	return got.proc, got.failed
+	return <-w.got
 }
 
 // giveLocked ends the wait of w.
@@ -282,6 +288,7 @@ func (p *Pool) beginLaunchLocked(s *shelf) {
 // launch starts a process for a shelf. What it writes at first belongs to inv. If it cannot start, it returns nil and
 // why, and as many fail as it would have had places for.
 func (p *Pool) launch(s *shelf, inv *engine.Invocation) (*process, failing) {
+	began := time.Now()
 	proc, failed := p.start(s, inv)
 	if proc != nil {
 		proc.awaitPolls(pollGrace)
@@ -291,11 +298,19 @@ func (p *Pool) launch(s *shelf, inv *engine.Invocation) (*process, failing) {
 	s.starting--
 	if failed != nil {
 		for _, w := range s.firstHungry(p.cfg.Concurrency) {
-			p.giveLocked(w, place{failed: failed(w.inv)})
+			p.giveLocked(w, place{failed: failed(w.inv), init: w.waited(began, time.Now())})
 		}
 	}
 	p.growLocked()
 	return proc, failed
+}
+
+// waited is for how long w waited for a process whose start took from one moment to another.
+func (w *waiter) waited(from, to time.Time) time.Duration {
+	if w.since.After(from) {
+		from = w.since
+	}
+	return max(0, to.Sub(from))
 }
 
 func (s *shelf) firstHungry(n int) (first []*waiter) {
@@ -336,7 +351,9 @@ func (p *Pool) hear(proc *process, e runtimeapi.Event, inv *engine.Invocation) {
 
 // polledLocked counts a poll. It may be of any place that has none; the one that settles most lately is the likeliest.
 func (p *Pool) polledLocked(proc *process) {
-	proc.ready = true
+	if !proc.ready {
+		proc.ready, proc.polled = true, time.Now()
+	}
 	proc.polls++
 	if n := len(proc.settling); n > 0 {
 		proc.settling = proc.settling[:n-1]
@@ -366,8 +383,12 @@ func (p *Pool) overdueLocked(proc *process, more int) {
 func (p *Pool) serveLocked(proc *process) {
 	for s := proc.shelf; proc.isOpen() && len(s.waiting) > 0; {
 		w := s.waiting[0]
+		got := place{proc: proc}
+		if proc.given < p.cfg.Concurrency { // what comes later waited for others to end
+			got.init = w.waited(proc.begun, proc.polled)
+		}
 		p.occupyLocked(proc, w.inv)
-		p.giveLocked(w, place{proc: proc})
+		p.giveLocked(w, got)
 	}
 	if !proc.isIdle() {
 		return

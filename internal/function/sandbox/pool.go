@@ -169,21 +169,33 @@ func (p *Pool) Invoke(ctx context.Context, inv *engine.Invocation) engine.Outcom
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox is closed")
 	}
 	defer p.work.Done()
+	init := time.Duration(0)
 	for try := 1; ; try++ {
-		proc, failed := p.acquire(ctx, inv)
-		if proc == nil {
-			return failed
-		}
-		if ctx.Err() != nil { // or the process would get it, and be killed for it
-			p.release(proc)
-			return cancelled(inv)
-		}
-		out := p.invoke(ctx, proc, inv)
-		p.output.sync()
-		if !out.Unstarted || try == maxTries || ctx.Err() != nil {
+		out, again := p.try(ctx, inv)
+		init += out.Init
+		if !again || try == maxTries || ctx.Err() != nil {
+			out.Init = init
 			return out
 		}
 	}
+}
+
+// try runs inv at the next free place. again says that the process there has ended before it knew of inv.
+func (p *Pool) try(ctx context.Context, inv *engine.Invocation) (out engine.Outcome, again bool) {
+	got := p.acquire(ctx, inv)
+	switch {
+	case got.proc == nil:
+		out = got.failed
+	case ctx.Err() != nil: // or the process would get it, and be killed for it
+		p.release(got.proc)
+		out = cancelled(inv)
+	default:
+		out = p.invoke(ctx, got.proc, inv)
+		p.output.sync()
+		again = out.Unstarted
+	}
+	out.Init = got.init
+	return out, again
 }
 
 // begin registers work with the pool; false once it is closed.

@@ -54,7 +54,6 @@ type failing func(*engine.Invocation) engine.Outcome
 // invocation. It returns nil, and how invocations fail that wanted the process, if that fails. The pool must have
 // registered work, and counted the process.
 func (p *Pool) start(s *shelf, inv *engine.Invocation) (*process, failing) {
-	began := time.Now()
 	proc, err := p.spawn(s, originOf(inv))
 	if err != nil {
 		p.mu.Lock()
@@ -71,7 +70,8 @@ func (p *Pool) start(s *shelf, inv *engine.Invocation) (*process, failing) {
 		return nil, failed
 	}
 	p.crashes.note(nil)
-	p.cfg.Logger.Debug("function process ready", "function", p.cfg.Name, "pid", proc.os.Pid, "init", time.Since(began))
+	p.cfg.Logger.Debug("function process ready", "function", p.cfg.Name, "pid", proc.os.Pid, "init",
+		time.Since(proc.begun))
 	return proc, nil
 }
 
@@ -97,7 +97,7 @@ func (p *Pool) initialise(proc *process) failing {
 // spawn starts a process for a shelf, whose first output belongs to o, and the
 // goroutines that read its output and await its end.
 func (p *Pool) spawn(s *shelf, o origin) (_ *process, err error) {
-	proc := &process{shelf: s, exited: make(chan struct{}), full: make(chan struct{})}
+	proc := &process{shelf: s, load: load{begun: time.Now()}, exited: make(chan struct{}), full: make(chan struct{})}
 	proc.held = proc.isHeld
 	proc.allPolled = sync.OnceFunc(func() { close(proc.full) })
 	if p.cfg.Concurrency > 1 {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,10 +132,17 @@ var die = func() { os.Exit(1) }
 // isFirst reports whether it is called for the first time in an execution,
 // whichever process it is called in.
 func isFirst(ctx context.Context) bool {
-	name := filepath.Base(durable.ExecutionARN(ctx))
-	f, err := os.OpenFile(filepath.Join(os.Getenv("CONFORMANCE_MARKS"), name), os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
+	marks := os.Getenv("CONFORMANCE_MARKS")
+	if marks == "" {
+		panic("CONFORMANCE_MARKS must name a directory")
+	}
+	name := filepath.Join(marks, filepath.Base(durable.ExecutionARN(ctx)))
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_EXCL, 0o600)
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return false
+	case err != nil:
+		panic(err)
 	}
 	f.Close()
 	return true

@@ -24,7 +24,7 @@ func (s *Store) Document(ctx context.Context, kind, key string) ([]byte, error) 
 }
 
 // Documents implements [store.Store].
-func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, error) {
+func (s *Store) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if err := s.usableLocked(ctx); err != nil {
@@ -32,6 +32,9 @@ func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, e
 	}
 	var found []store.Document
 	for _, key := range slices.Sorted(maps.Keys(s.documents[kind])) {
+		if key <= after || len(found) == limit {
+			continue
+		}
 		found = append(found, store.Document{Key: key, Value: bytes.Clone(s.documents[kind][key])})
 	}
 	return found, nil

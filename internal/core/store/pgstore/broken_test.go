@@ -235,8 +235,8 @@ func (s *stubborn) Document(ctx context.Context, kind, key string) ([]byte, erro
 	return stubbornly(s, func() ([]byte, error) { return s.Store.Document(ctx, kind, key) })
 }
 
-func (s *stubborn) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	return stubbornly(s, func() ([]store.Document, error) { return s.Store.Documents(ctx, kind) })
+func (s *stubborn) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	return stubbornly(s, func() ([]store.Document, error) { return s.Store.Documents(ctx, kind, after, limit) })
 }
 
 func (s *stubborn) PutDocument(ctx context.Context, kind, key string, value []byte) error {

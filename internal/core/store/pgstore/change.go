@@ -147,8 +147,8 @@ func (s *states) add(r *store.Row, state uint32) {
 }
 
 func (s *states) args() []any {
-	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.err, s.message, s.redriven,
-		s.sumNow}
+	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.err, s.message,
+		s.redriven, s.sumNow}
 }
 
 // arraysOf gathers the values of a group, ordered by execution, so that two transactions lock in one order.

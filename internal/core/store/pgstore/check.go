@@ -9,6 +9,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -113,13 +114,15 @@ func (s *Snapshot) damagedDocuments(ctx context.Context) (wrong []string, err er
 		return nil, err
 	}
 	for _, kind := range kinds {
-		documents, err := s.Documents(ctx, kind)
-		if err != nil {
-			return wrong, err
-		}
-		for _, d := range documents {
+		for d, err := range store.AllDocuments(ctx, s, kind) {
+			if err != nil {
+				return wrong, err
+			}
 			if d.Damaged {
 				wrong = append(wrong, damagedDocument(kind, d.Key).Error())
+			}
+			if len(wrong) == 100 {
+				return wrong, nil
 			}
 		}
 	}

@@ -12,8 +12,9 @@ import (
 
 const (
 	sqlDocument  = `SELECT key, sum, value FROM perdure.documents WHERE kind = $1 AND key = $2`
-	sqlDocuments = `SELECT key, sum, value FROM perdure.documents WHERE kind = $1 ORDER BY kind, key`
-	sqlRevision  = `SELECT documents FROM perdure.perdure WHERE single`
+	sqlDocuments = `SELECT key, sum, value FROM perdure.documents WHERE kind = $1 AND key > $2 ORDER BY kind, key
+		LIMIT $3`
+	sqlRevision = `SELECT documents FROM perdure.perdure WHERE single`
 )
 
 var (
@@ -46,8 +47,8 @@ func (r *reader) Document(ctx context.Context, kind, key string) ([]byte, error)
 }
 
 // Documents implements [store.Store].
-func (r *reader) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	return all(ctx, r, documentOf(kind), sqlDocuments, kind)
+func (r *reader) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	return all(ctx, r, documentOf(kind), sqlDocuments, kind, after, limit)
 }
 
 func documentOf(kind string) func(pgx.Rows) (store.Document, error) {

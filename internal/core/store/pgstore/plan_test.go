@@ -56,7 +56,7 @@ func queries() []query {
 		{name: "journal", sql: sqlJournal, args: []any{"open-000000001", int64(1), int64(9), int64(500)}},
 		{name: "journal in reverse", sql: sqlJournalDescending, args: []any{"open-000000001", int64(1), int64(9), int64(500)}},
 		{name: "document", sql: sqlDocument, args: []any{"k1", "1"}},
-		{name: "documents", sql: sqlDocuments, args: []any{"k1"}},
+		{name: "documents", sql: sqlDocuments, args: []any{"k1", "0", 32}},
 		{name: "log", sql: sqlLogRead, args: []any{"open-000000010", int64(1), int64(100)}},
 		{name: "ends of logs", sql: sqlLogEnds, args: []any{[]string{"open-000000010", "open-000000011"}}},
 		{name: "calls of an execution", sql: sqlCalls, args: []any{"open-000000001"}},

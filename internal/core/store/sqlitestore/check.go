@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/perdure/perdure/internal/core/store"
 	"github.com/perdure/perdure/internal/files/filelock"
 )
 
@@ -89,13 +90,15 @@ func (s *Store) checkDocuments(ctx context.Context) (wrong []string, err error) 
 		if err != nil {
 			return wrong, err
 		}
-		all, err := s.Documents(ctx, kind)
-		if err != nil {
-			return wrong, err
-		}
-		for _, d := range all {
+		for d, err := range store.AllDocuments(ctx, s, kind) {
+			if err != nil {
+				return wrong, err
+			}
 			if d.Damaged {
 				wrong = append(wrong, damagedDocument(kind, d.Key).Error())
+			}
+			if len(wrong) == 100 {
+				return wrong, nil
 			}
 		}
 	}

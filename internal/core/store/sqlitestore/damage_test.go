@@ -143,7 +143,7 @@ func contents(t *testing.T, dir string) (text string, noticed error) {
 			fmt.Fprintf(&b, "%d %q\n", e.Seq, e.Data)
 		}
 	}
-	documents, err := s.Documents(t.Context(), "kind")
+	documents, err := s.Documents(t.Context(), "kind", "", 10)
 	if err != nil {
 		return "", err
 	}

@@ -12,7 +12,7 @@ import (
 // Documents are few and seldom read, so readers keep no statements for them.
 const (
 	sqlDocument    = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key = $2`
-	sqlDocuments   = `SELECT key, sum, value FROM documents WHERE kind = $1 ORDER BY key`
+	sqlDocuments   = `SELECT key, sum, value FROM documents WHERE kind = $1 AND key > $2 ORDER BY key LIMIT $3`
 	sqlPutDocument = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4)
 		ON CONFLICT (kind, key) DO UPDATE SET sum = excluded.sum, value = excluded.value`
 	sqlEnsureDocument = `INSERT INTO documents (kind, key, sum, value) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING`
@@ -57,8 +57,8 @@ func scanDocument(kind string, into func(dest ...any) error) (d store.Document, 
 }
 
 // Documents implements [store.Store].
-func (s *Store) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	rows, err := s.readers.db.QueryContext(ctx, sqlDocuments, kind)
+func (s *Store) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	rows, err := s.readers.db.QueryContext(ctx, sqlDocuments, kind, after, limit)
 	if err != nil {
 		return nil, s.readers.fault(err)
 	}

@@ -36,7 +36,7 @@ func TestQueryPlans(t *testing.T) {
 		{"tail", sqlTail, "sqlite_autoindex_journal_1"},
 		{"cut", sqlCut, "sqlite_autoindex_journal_1"},
 		{"document", sqlDocument, "PRIMARY KEY"},
-		{"documents", sqlDocuments, "PRIMARY KEY"},
+		{"documents", sqlDocuments, "PRIMARY KEY (kind=? AND key>?)"},
 		{"candidates", sqlCandidates, "executions_name (function=? AND name>? AND name<?)"},
 		{"candidates of a function", sqlCandidatesOf, "executions_name (function=? AND name>? AND name<?)"},
 		{"list", list(store.Query{}), "SCAN executions"},

@@ -139,8 +139,8 @@ func (c *Cut) Document(ctx context.Context, kind, key string) ([]byte, error) {
 }
 
 // Documents implements [store.Store].
-func (c *Cut) Documents(ctx context.Context, kind string) ([]store.Document, error) {
-	return through(c, func() ([]store.Document, error) { return c.Fleet.Documents(ctx, kind) })
+func (c *Cut) Documents(ctx context.Context, kind, after string, limit int) ([]store.Document, error) {
+	return through(c, func() ([]store.Document, error) { return c.Fleet.Documents(ctx, kind, after, limit) })
 }
 
 // PutDocument implements [store.Store].

@@ -119,7 +119,7 @@ func found(t *testing.T, s store.Store) map[string]string {
 	}
 	rows, err := s.List(background, store.Query{Limit: 10})
 	tellRows("list ", rows, err)
-	documents, err := s.Documents(background, "k")
+	documents, err := s.Documents(background, "k", "", 10)
 	if err != nil {
 		t.Fatal(err)
 	}

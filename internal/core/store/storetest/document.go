@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -35,12 +36,11 @@ func wantDocument(t testing.TB, s store.Store, kind, key, want string) {
 // wantDocuments compares the documents of a kind, each as key=value.
 func wantDocuments(t testing.TB, s store.Store, kind string, want ...string) {
 	t.Helper()
-	docs, err := s.Documents(background, kind)
-	if err != nil {
-		t.Fatalf("Documents(%q): %v", kind, err)
-	}
 	var got []string
-	for _, d := range docs {
+	for d, err := range store.AllDocuments(background, s, kind) {
+		if err != nil {
+			t.Fatalf("Documents(%q): %v", kind, err)
+		}
 		got = append(got, d.Key+"="+string(d.Value))
 		spoil(d.Value)
 	}
@@ -76,6 +76,52 @@ func testDocuments(t *testing.T, s store.Store) {
 	wantDocuments(t, s, "version", "empty=", "f/live=another kind")
 	mustPut(t, s, "alias", "f/live", "4")
 	wantDocument(t, s, "alias", "f/live", "4")
+}
+
+// testDocumentPages: each page begins behind a key, which need not be there, and nobody waits for who reads.
+func testDocumentPages(t *testing.T, s store.Store) {
+	var keys []string
+	for i := range 70 {
+		keys = append(keys, fmt.Sprintf("k%02d/\xc3\xa4 %c", i%35, 'A'+rune(i/35)*32)) // bytes order them, no language
+	}
+	slices.Sort(keys)
+	for i := range keys {
+		mustPut(t, s, "kind", keys[(i*31)%len(keys)], "v")
+	}
+	mustPut(t, s, "kin", "k00", "of the kind before")
+	mustPut(t, s, "kind2", "k00", "of the kind behind")
+	for _, test := range []struct {
+		after    string
+		limit    int
+		from, to int
+	}{
+		{"", 1, 0, 1}, {"", 70, 0, 70}, {"", 1000, 0, 70}, {keys[9], 5, 10, 15}, {keys[9] + "\x01", 5, 10, 15},
+		{keys[66], 5, 67, 70}, {keys[69], 5, 70, 70}, {"z", 5, 70, 70},
+	} {
+		docs, err := s.Documents(background, "kind", test.after, test.limit)
+		var got []string
+		for _, d := range docs {
+			got = append(got, d.Key)
+		}
+		if err != nil || !slices.Equal(got, keys[test.from:test.to]) {
+			t.Errorf("Documents(after %q, limit %d): got %q, %v, want %q", test.after, test.limit, got, err,
+				keys[test.from:test.to])
+		}
+	}
+	var got []string
+	for d, err := range store.AllDocuments(background, s, "kind") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, d.Key)
+		if err := s.DeleteDocument(background, "kind", d.Key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !slices.Equal(got, keys) {
+		t.Errorf("got %d documents while they are deleted, want %d", len(got), len(keys))
+	}
+	wantDocuments(t, s, "kind")
 }
 
 func testDocumentBounds(t *testing.T, s store.Store) {

@@ -311,7 +311,8 @@ func testCount(t *testing.T, s store.Store) {
 				{Function: "g", Version: "2", Error: "*odd.Error", N: 1}}},
 		{"failures not redriven", store.Query{Statuses: []protocol.ExecutionStatus{failed, protocol.ExecutionTimedOut},
 			Redriven: new(false)}, store.Grouping{Function: true, Error: true}, []store.Count{
-			{Function: "f", Version: "1", Error: "Busy", N: 1}, {Function: "g", Version: "2", Error: "*odd.Error", N: 1}}},
+			{Function: "f", Version: "1", Error: "Busy", N: 1},
+			{Function: "g", Version: "2", Error: "*odd.Error", N: 1}}},
 		{"redriven", store.Query{Redriven: new(true)}, store.Grouping{Status: true},
 			[]store.Count{{Status: failed, N: 1}, {Status: running, N: 1}}},
 		{"what is done", store.Query{Doing: 1<<4 | 1}, store.Grouping{Doing: true},

@@ -182,7 +182,10 @@ var calls = map[string]func(ctx context.Context, s store.Store) error{
 		_, err := s.Document(ctx, "kind", "k")
 		return err
 	},
-	"Documents":   func(ctx context.Context, s store.Store) error { _, err := s.Documents(ctx, "kind"); return err },
+	"Documents": func(ctx context.Context, s store.Store) error {
+		_, err := s.Documents(ctx, "kind", "", 1)
+		return err
+	},
 	"PutDocument": func(ctx context.Context, s store.Store) error { return s.PutDocument(ctx, "kind", "k", nil) },
 	"EnsureDocument": func(ctx context.Context, s store.Store) error {
 		_, err := s.EnsureDocument(ctx, "kind", "k", nil)

@@ -67,6 +67,7 @@ var contract = []struct {
 	{"AgendaPages", testAgendaPages},
 	{"AgendaOfCalls", testAgendaOfCalls},
 	{"Documents", testDocuments},
+	{"DocumentPages", testDocumentPages},
 	{"DocumentBounds", testDocumentBounds},
 	{"EnsureDocument", testEnsureDocument},
 	{"EnsureDocumentRace", testEnsureDocumentRace},
