@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -70,12 +71,15 @@ func (d *versionDocument) function(name, version string) *function {
 	return f
 }
 
+// encodeDocument writes a document. Texts take no more than they must: what is bounded in bytes has room in a store.
 func encodeDocument(v any) []byte {
-	data, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
 		panic("engine: encoding a document: " + err.Error())
 	}
-	return data
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // knowledge is what the documents say of functions.

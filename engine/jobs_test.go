@@ -370,18 +370,18 @@ func TestBadJobs(t *testing.T) {
 		text := "t"
 		odd := engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}
 		for want, req := range map[string]*engine.JobRequest{
-			`A job cannot "explode"; it can pause, resume`:  {Action: "explode"},
-			"Kill does not go with the action pause":        {Action: engine.JobPause, Kill: true},
-			"Result does not go with the action fail":       {Action: engine.JobFail, Result: &text},
-			"Reason does not go with the action delete":     {Action: engine.JobDelete, Reason: "r"},
-			"Nothing says on which executions":              {Action: engine.JobPause},
-			"it names none: leave the list out":             {Action: engine.JobPause, ARNs: []string{}, Filter: engine.Filter{Name: "*"}},
-			"not on both":                                   {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
-			"one by one, not 1001":                          {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
-			"No execution ever has the status":              {Action: engine.JobPause, Filter: odd},
-			"Function not found":                            {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
-			"too long":                                      {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
-			"The outcome of the callbacks has 200000 bytes": {Action: engine.JobSucceed, ARNs: arns, Result: new(strings.Repeat("r", 200_000))},
+			`A job cannot "explode"; it can pause, resume`: {Action: "explode"},
+			"Kill does not go with the action pause":       {Action: engine.JobPause, Kill: true},
+			"Result does not go with the action fail":      {Action: engine.JobFail, Result: &text},
+			"Reason does not go with the action delete":    {Action: engine.JobDelete, Reason: "r"},
+			"Nothing says on which executions":             {Action: engine.JobPause},
+			"it names none: leave the list out":            {Action: engine.JobPause, ARNs: []string{}, Filter: engine.Filter{Name: "*"}},
+			"not on both":                                  {Action: engine.JobPause, ARNs: arns, Filter: engine.Filter{Name: "x"}},
+			"one by one, not 1001":                         {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
+			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
+			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
+			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
+			"bytes as JSON, of which at most":              {Action: engine.JobSucceed, ARNs: arns, Result: new(strings.Repeat(`"`, 131_000))},
 		} {
 			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)

@@ -70,6 +70,14 @@ func TestBadSavedEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		for _, event := range []string{ // that have most to be escaped
+			`"` + strings.Repeat("<", engine.MaxSavedEvent-2) + `"`,
+			"[" + strings.Repeat(`"",`, engine.MaxSavedEvent/3-1) + `""]`,
+		} {
+			if err := save("f", "7", event); err != nil {
+				t.Errorf("an event of %d bytes: %v", len(event), err)
+			}
+		}
 		wantCode(t, "too many", save("f", "x", "1"), protocol.CodeConflict, "delete one")
 		if err := save("f", "7", "2"); err != nil {
 			t.Errorf("one that is there may change: %v", err)
