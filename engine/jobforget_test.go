@@ -209,6 +209,9 @@ func (m *measured) DeleteDocument(ctx context.Context, kind, key string) error {
 // What a job of 200,000 executions takes of memory does not depend on their number: while it is resumed, listed, read
 // and forgotten.
 func TestHugeJobTakesLittleMemory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures memory, and writes 30 MB")
+	}
 	const chunks, each, bound = 400, 500, 8 << 20
 	f := onDisk(t, 0)
 	if err := f.Close(t.Context()); err != nil {
