@@ -91,3 +91,20 @@ func TestJobCountsAnew(t *testing.T) {
 		}
 	})
 }
+
+// A job of an alias acts on the version that the alias had, also if the name of the function says which alias.
+func TestJobOfAnAlias(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		arns := jobCases[0].prepare(f)
+		alias := &engine.AliasChange{Function: "sleeper", Name: "live", Version: new(protocol.LatestVersion)}
+		if _, err := f.Functions().CreateAlias(t.Context(), alias); err != nil {
+			t.Fatal(err)
+		}
+		for _, filter := range []engine.Filter{{Function: "sleeper", Qualifier: "live"}, {Function: "sleeper:live"}} {
+			j := f.job(&engine.JobRequest{Action: engine.JobSkip, Filter: filter})
+			if j.Done != len(arns) || j.Fault != "" {
+				t.Errorf("%+v: got %+v, want %d done", filter, j, len(arns))
+			}
+		}
+	})
+}
