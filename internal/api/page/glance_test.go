@@ -41,8 +41,8 @@ func TestFailuresAlikeAreFolded(t *testing.T) {
 	}
 	// Those of one version are not all of the function.
 	page = f.settled("/ui/?Function=work:$LATEST")
-	want(t, page, "/ui/act?Action=redrive&amp;All=1&amp;Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED")
-	want(t, page, "/ui/?Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED\" data-open")
+	want(t, page, "/ui/act?Action=redrive&amp;All=1&amp;Error=Declined&amp;Function=work%3A%24LATEST&amp;Redriven=no&amp;Status=FAILED")
+	want(t, page, "/ui/?Error=Declined&amp;Function=work%3A%24LATEST&amp;Redriven=no&amp;Status=FAILED\" data-open")
 }
 
 // Failures are alike if function, status and error are: one more of a kind is folded, the first ones of another are not.
