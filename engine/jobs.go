@@ -37,8 +37,8 @@ var JobActions = []JobAction{
 type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
-	// say. Executions that start after the job do not count. All is the Name *: a filter without members is refused,
-	// as it may be one that somebody forgot.
+	// say. Executions that start after the job do not count, nor do those that end after it, if only such are meant that
+	// have ended. All is the Name *: a filter without members is refused, as it may be one that somebody forgot.
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
@@ -329,7 +329,7 @@ func (r *JobRequest) check() error {
 			"that it names, and it names none: leave the list out")
 	case r.Rate != 0 && !(r.Rate >= minRate && r.Rate <= MaxRate): // NaN is no rate
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
-			"from %g to %d", minRate, MaxRate)
+			"from %.6f to %d", minRate, MaxRate)
 	case len(r.Reason) > maxReasonText || len(r.Operation) > protocol.MaxName:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
 			"too long")

@@ -390,7 +390,7 @@ func TestBadJobs(t *testing.T) {
 		}
 		for _, rate := range []float64{-1, math.NaN(), math.Inf(1), math.Inf(-1), 1e9, 1e-300} {
 			_, err := f.Jobs().Start(t.Context(), &engine.JobRequest{Action: engine.JobPause, ARNs: arns, Rate: rate})
-			wantRefusal(t, err, "A rate is a number of executions a second, from 1e-06 to 10000")
+			wantRefusal(t, err, "A rate is a number of executions a second, from 0.000001 to 10000")
 		}
 		if jobs, err := f.Jobs().List(t.Context()); err != nil || len(jobs) != 0 {
 			t.Errorf("got %d jobs, %v, want none", len(jobs), err)
