@@ -12,7 +12,7 @@ import (
 // A list with what needs attention first has three stages. It begins with what is stuck: first what has been retrying,
 // queued or running for longer than patience, then what waits for somebody, paused or for a callback; in both, what has
 // been so for longest is first. Failures of the last day follow, and then the rest, the newest first. What waits for a
-// moment or for another execution goes on by itself, so it is the rest; so is what somebody stopped.
+// moment or for another execution goes on by itself, so it is the rest; so is what somebody stopped, or redrove.
 //
 // No index has that order: each invocation would have to write it. The first stage passes over all that is open, in an
 // index that lists have anyway, and keeps the few that it shows.
@@ -64,7 +64,8 @@ func (l *listing) page(limit int) store.Query {
 	case l.stage == stageStuck && l.last != "":
 		stuck.After = &l.place
 	case l.stage == stageFailures:
-		q.Statuses, q.Until = l.failures(), max(q.Until, l.recent())
+		q.Statuses, q.Redriven = l.failures()
+		q.Until = max(q.Until, l.recent())
 	case l.stage == stageRest:
 		q.Limit = max(limit, protocol.MaxPage) // it passes over failures
 	}
@@ -87,16 +88,24 @@ func (l *listing) recent() string { return lastBefore(l.began.AddSeconds(-recent
 
 var failedStatuses = []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionTimedOut}
 
-// failures are the statuses of failures among those that are asked for.
-func (l *listing) failures() []protocol.ExecutionStatus {
+// failures are the statuses of failures among those that are asked for, and whether they were redriven: not, unless
+// that is asked for.
+func (l *listing) failures() (statuses []protocol.ExecutionStatus, redriven *bool) {
+	if redriven = l.query.Redriven; redriven == nil {
+		redriven = new(false)
+	}
 	return slices.DeleteFunc(slices.Clone(failedStatuses), func(s protocol.ExecutionStatus) bool {
 		return len(l.query.Statuses) > 0 && !slices.Contains(l.query.Statuses, s)
-	})
+	}), redriven
 }
 
 // wants reports whether a row belongs to this stage. The store passes over what is stuck, but not over failures.
 func (l *listing) wants(row *store.Row) bool {
-	return !l.attention || l.stage != stageRest || row.ID <= l.recent() || !slices.Contains(failedStatuses, row.Status)
+	if !l.attention || l.stage != stageRest || row.ID <= l.recent() {
+		return true
+	}
+	statuses, redriven := l.failures()
+	return !slices.Contains(statuses, row.Status) || row.Redriven != *redriven
 }
 
 // shown is the stage for those who see the list; empty if it has none.
@@ -126,7 +135,7 @@ func (l *listing) nextStage() bool {
 		return false
 	}
 	l.stage, l.last = l.stage+1, ""
-	if l.stage == stageFailures && len(l.failures()) == 0 {
+	if statuses, _ := l.failures(); l.stage == stageFailures && len(statuses) == 0 {
 		l.stage++
 	}
 	return true

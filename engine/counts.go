@@ -17,7 +17,8 @@ type Counts struct {
 	Total    int
 	Statuses map[protocol.ExecutionStatus]int // without zeros
 	Doing    map[Activity]int                 // without zeros; an execution may do several things
-	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100.
+	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100. What
+	// was redriven counts only if the filter says so.
 	Failures []FailureCount
 }
 
@@ -55,7 +56,7 @@ func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, 
 		return err
 	}
 	failures := q
-	failures.Statuses = (&listing{query: q}).failures()
+	failures.Statuses, failures.Redriven = (&listing{query: q}).failures()
 	err := groups(q, store.Grouping{Status: true}, func(one store.Count) {
 		c.Statuses[one.Status] += one.N
 		c.Total += one.N
@@ -66,7 +67,7 @@ func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, 
 	byError := map[FailureCount]int{}
 	if err == nil && len(failures.Statuses) > 0 {
 		err = groups(failures, store.Grouping{Function: true, Error: true}, func(one store.Count) {
-			byError[FailureCount{Function: one.Function, Error: one.Error}] += one.N
+			byError[FailureCount{Function: one.Function, Error: errorOf(one.Error)}] += one.N
 		})
 	}
 	c.Failures = largest(byError)

@@ -28,10 +28,10 @@ import (
 const sqlCrowd = `
 	CREATE TEMP TABLE numbers AS WITH RECURSIVE n (value) AS (SELECT 1 UNION ALL SELECT value + 1 FROM n WHERE value < $1) SELECT value FROM n;
 	INSERT INTO executions (id, arn, function, version, name, status, started, closed, due, wanted, expires, doing,
-		since, error, message, tags, input_hash, sum, state_sum)
+		since, error, message, redriven, tags, input_hash, sum, state_sum)
 	SELECT format('00000000-0000-7000-8000-%012x', value), '', CASE value % 4 WHEN 0 THEN 'gone' WHEN 1 THEN 'busy' ELSE 'other' END,
 		'$LATEST', format('%07d', value), CASE value % 4 WHEN 2 THEN 'SUCCEEDED' ELSE 'RUNNING' END, 1, 0,
-		0, value % 4 < 2, value % 4 = 2, 0, 0, '', '', '', zeroblob(32), iif(value % 4 = 2, crowd_sum(value), 0), iif(value % 4 = 2,
+		0, value % 4 < 2, value % 4 = 2, 0, 0, '', '', 0, '', zeroblob(32), iif(value % 4 = 2, crowd_sum(value), 0), iif(value % 4 = 2,
 			crowd_state_sum(value), 0)
 	FROM numbers;
 	INSERT INTO calls (id, operation, function, version, wanted)

@@ -71,11 +71,10 @@ func (d *versionDocument) function(name, version string) *function {
 	return f
 }
 
-// encodeDocument writes a document. Texts take no more than they must: what is bounded in bytes has room in a store.
 func encodeDocument(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
+	enc.SetEscapeHTML(false) // it would make six bytes of one
 	if err := enc.Encode(v); err != nil {
 		panic("engine: encoding a document: " + err.Error())
 	}

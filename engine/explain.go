@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -27,10 +28,31 @@ type Explanation struct {
 	SideBySide string
 	// Parent is the execution that invoked this one, Origin the one of which it is a fork; empty if there is none.
 	Parent, Origin string
-	Tags           map[string]string
+	// Forks are the executions that were last made of this one, the newest last: at most 20.
+	Forks []Fork
+	Tags  map[string]string
 	// Ended is how many operations have ended, of those that have begun; contexts with operations of their own do not
 	// count.
 	Ended, Begun int
+}
+
+// Fork is an execution that was made of another one.
+type Fork struct {
+	ARN     string
+	Redrive bool   // it tries again what failed
+	By      string // who asked for it; empty if that is not known
+	At      protocol.Timestamp
+	Status  protocol.ExecutionStatus // empty for one that was deleted
+}
+
+// Redriven returns the newest fork that tries again what failed, or nil.
+func (x *Explanation) Redriven() *Fork {
+	for i := len(x.Forks) - 1; i >= 0; i-- {
+		if x.Forks[i].Redrive {
+			return &x.Forks[i]
+		}
+	}
+	return nil
 }
 
 // Reason is one thing that an execution is at, or waits for. Members that do not apply to its kind are zero.
@@ -85,12 +107,14 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 	var ops []*protocol.Operation
 	var divergence *rehearsal.Divergence
 	how := "" // it closed
+	var forks []machine.Fork
 	at := e.ledger.now()
 	err := e.ledger.glance(ctx, arn, func(execution *machine.Execution) {
 		x.Status = execution.Status()
 		x.Parent, x.Origin = execution.Identity().ParentARN, execution.Identity().OriginARN
 		x.Tags = execution.Identity().Tags
 		x.Ended, x.Begun = execution.Progress()
+		forks = execution.Forks()
 		facts = execution.Explain(at) // snapshots, which may be kept
 		if !x.Status.Closed() {
 			x.TimesOut = execution.TimesOut()
@@ -107,6 +131,11 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		return nil, err
 	}
 	x.Total = len(facts)
+	if followed == 0 {
+		if x.Forks, err = e.forks(ctx, forks); err != nil {
+			return nil, err
+		}
+	}
 	parsed, err := protocol.ParseARN(arn)
 	if err != nil {
 		return nil, err
@@ -124,7 +153,37 @@ func (e *explainer) explain(ctx context.Context, arn string, followed int) (*Exp
 		x.Text += ", because the code did not do what was recorded: " + divergence.Line()
 		x.SideBySide = rehearsal.Sides(ops, divergence)
 	}
+	if again := x.Redriven(); again != nil {
+		x.Text += "; " + again.words()
+	}
 	return x, nil
+}
+
+// forks says what became of forks.
+func (e *explainer) forks(ctx context.Context, made []machine.Fork) (forks []Fork, err error) {
+	for _, f := range made {
+		fork := Fork{ARN: f.ARN, Redrive: f.Redrive, By: f.By, At: f.At}
+		row, err := e.ledger.known(ctx, f.ARN)
+		switch _, refused := errors.AsType[*protocol.Error](err); {
+		case err == nil:
+			fork.Status = row.Status
+		case !refused:
+			return nil, err
+		}
+		forks = append(forks, fork)
+	}
+	return forks, nil
+}
+
+// Name is the fork's name.
+func (f *Fork) Name() string {
+	arn, _ := protocol.ParseARN(f.ARN) // it was one of ours
+	return arn.Name
+}
+
+// words say who made a redrive, and as what.
+func (f *Fork) words() string {
+	return "redriven as " + f.Name() + by(f.By)
 }
 
 // oneLine joins the most telling reasons. If the first is another execution, the reasons of that one follow.

@@ -48,7 +48,15 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 		return nil, notImported(err)
 	}
 	if req.Fork {
-		return e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
+		by, err := caller(ctx, "")
+		if err != nil {
+			return nil, err
+		}
+		started, err := e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
+		if err == nil {
+			_ = e.ledger.keepFork(f.ARN, &machine.Fork{ARN: started.ARN, By: by}) // if it is here, too
+		}
+		return started, err
 	}
 	if req.Name != "" || req.Qualifier != "" {
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,

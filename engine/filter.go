@@ -23,9 +23,17 @@ type Filter struct {
 	StartedBefore protocol.Timestamp         // exclusive
 	Doing         []Activity                 // one of these at least
 	Since         protocol.Timestamp         // doing something since before this moment
-	Error         string                     // the type of the error with which it ended
+	Error         string                     // the type of the error with which it ended, as [ErrorWord] says it
 	Tags          map[string]string          // all of these
+	// Redriven says whether what failed was tried again in a fork: [RedrivenYes], [RedrivenNo], or empty for either.
+	Redriven string
 }
+
+// The values of [Filter.Redriven].
+const (
+	RedrivenYes = "yes"
+	RedrivenNo  = "no"
+)
 
 // The bounds of a filter, in bytes.
 const (
@@ -36,20 +44,21 @@ const (
 // FilterKeys are the keys of a URL that [ParseFilter] reads and [Filter.Values] writes.
 var FilterKeys = []string{
 	"Function", "Qualifier", "Name", "Status", "StartedAfter", "StartedBefore", "Doing", "LongerThan", "Since", "Error",
-	"Tag",
+	"Tag", "Redriven",
 }
 
 // ParseFilter reads the filter in a URL's query, and passes over keys that are not in [FilterKeys]. Status and Doing
-// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. A moment is RFC 3339, a date
-// with or without a time in now's zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in
-// seconds if it has no unit: it says Since. So a URL that is kept may say "of the last day". Mistakes are
-// InvalidParameterValueExceptions.
+// take several words, in commas or in keys that repeat; Tag is KEY=VALUE, and repeats. Error is the type of an
+// error, or - for errors without one, see [ErrorWord]. A moment is RFC 3339, a date with or without a time in now's
+// zone, or an age such as 24h, counted back from now. LongerThan is an age, too, in seconds if it has no unit: it
+// says Since. So a URL that is kept may say "of the last day". Mistakes are InvalidParameterValueExceptions.
 func ParseFilter(v url.Values, now time.Time) (Filter, error) {
 	p := filterParser{values: v, now: now}
 	f := Filter{
 		Function: p.text("Function"), Qualifier: p.text("Qualifier"), Name: p.text("Name"), Error: p.text("Error"),
 		StartedAfter: p.moment("StartedAfter"), StartedBefore: p.moment("StartedBefore"),
 		Since: cmp.Or(p.longerThan(), p.moment("Since")), Tags: p.tags(),
+		Redriven: strings.ToLower(p.text("Redriven")),
 	}
 	if p.values.Get("LongerThan") != "" && p.values.Get("Since") != "" {
 		p.refuse("Since", p.values.Get("Since"), "to be given beside LongerThan, which says the same")
@@ -93,6 +102,7 @@ func (f *Filter) Values() url.Values {
 		add("Tag", key+"="+value)
 	}
 	slices.Sort(v["Tag"])
+	add("Redriven", f.Redriven)
 	return v
 }
 
@@ -107,6 +117,9 @@ func (f *Filter) check() error {
 		if !slices.Contains(Activities, a) {
 			return invalid("No execution is ever doing %q", clip(string(a)))
 		}
+	}
+	if f.Redriven != "" && f.Redriven != RedrivenYes && f.Redriven != RedrivenNo {
+		return invalid("Redriven %q is not yes or no.", clip(f.Redriven))
 	}
 	if len(f.Statuses) > len(protocol.ExecutionStatuses) || len(f.Doing) > len(Activities) {
 		return invalid("A filter names each status and each activity once at most")

@@ -24,6 +24,7 @@ func TestFilterInURL(t *testing.T) {
 		"StartedAfter=2026-11-22T07:00:00Z&StartedBefore=2026-11-23T06:59:59.5Z": {StartedAfter: now.AddDays(-1), StartedBefore: now - 500},
 		"Doing=paused&Doing=callback&Since=2026-11-23T06:00:00Z": {Doing: []engine.Activity{engine.Paused, engine.Callback},
 			Since: now.AddSeconds(-3600)},
+		"Redriven=no":             {Redriven: engine.RedrivenNo},
 		"Tag=team=a=b%2Bc&Tag=x=": {Tags: map[string]string{"team": "a=b+c", "x": ""}},
 	} {
 		values, err := url.ParseQuery(query)
@@ -53,6 +54,8 @@ func TestFilterAsTyped(t *testing.T) {
 		"StartedAfter=24h":                     "StartedAfter=2026-11-22T07%3A00%3A00Z",
 		"StartedAfter=2026-11-22":              "StartedAfter=2026-11-21T23%3A00%3A00Z",
 		"StartedBefore=2026-11-22T12:30":       "StartedBefore=2026-11-22T11%3A30%3A00Z",
+		"Redriven=YES":                         "Redriven=yes",
+		"Redriven=":                            "",
 		"LongerThan=90":                        "Since=2026-11-23T06%3A58%3A30Z",
 		"LongerThan=1h30m":                     "Since=2026-11-23T05%3A30%3A00Z",
 		// No moment is that of no filter.
@@ -77,6 +80,7 @@ func TestFilterRefusals(t *testing.T) {
 	long := strings.Repeat("*", 10<<10)
 	for query, want := range map[string]string{
 		"Status=done":                      `No execution ever has the status "DONE"`,
+		"Redriven=perhaps":                 `Redriven "perhaps" is not yes or no.`,
 		"Doing=dancing":                    `No execution is ever doing "dancing"`,
 		"Name=" + long:                     "Name is too long: it has at most 256 bytes, not 10240",
 		"Error=" + long:                    "Error is too long: it has at most 1024 bytes, not 10240",

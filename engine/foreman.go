@@ -298,7 +298,7 @@ func (w *jobWorker) await(ctx context.Context) bool {
 // happen again.
 func (w *jobWorker) actOnOne(ctx context.Context, r *JobResult) {
 	for try := 1; ctx.Err() == nil; try++ {
-		newARN, err := w.jobs.act(ctx, w.id, &w.JobRequest, r.ARN)
+		newARN, err := w.jobs.act(ctx, w.id, &w.jobDocument, r.ARN)
 		refusal, refused := errors.AsType[*protocol.Error](err)
 		switch {
 		case err == nil:

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -30,12 +31,15 @@ type ForkRequest struct {
 	// Redrive, without Before and After, leaves out the operations with which a failed, timed out or stopped
 	// execution ended.
 	Redrive bool
-	Name    string // the new execution's; empty is the other's name with a number
+	// Once, with Redrive, refuses an execution that was redriven before.
+	Once bool
+	Name string // the new execution's; empty is the other's name with a number
 	// Qualifier is the version, or alias, of the function that runs the new execution; empty is the other's version.
 	Qualifier string
 	// Token names the new execution, in place of Name, and so makes the act safe to repeat, as in StopRequest: a
 	// repeat finds the execution.
 	Token string
+	By    string // who asks, for people; the default is what [AskedBy] says
 }
 
 // ForkOutcome is how an operation ends in a fork: with a result, nil for none, or with an error.
@@ -48,15 +52,41 @@ type ForkOutcome struct {
 const maxForkNames = 1000
 
 // Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
-// does, an unknown operation, and one that cannot end so.
+// does, an unknown operation, and one that cannot end so. The execution remembers its fork, in an entry that follows
+// that of the fork: should the process die in between, it does not know the fork until a request with the same Token
+// is repeated.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
+	by, err := caller(ctx, req.By)
+	if err != nil {
+		return nil, err
+	}
 	if req.Token != "" {
 		named := *req
 		named.Name = tokenName(req.ARN, req.Token)
-		if started, err := e.forked(ctx, &named); started != nil || err != nil {
+		req = &named
+	}
+	if req.Once { // who looks and who marks take turns; nodes need not, as one of them does the jobs
+		turn := &e.redrives[crc32.ChecksumIEEE([]byte(req.ARN))%uint32(len(e.redrives))]
+		turn.Lock()
+		defer turn.Unlock()
+	}
+	started, err := e.forkOnce(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	err = e.ledger.keepFork(req.ARN, &machine.Fork{ARN: started.ARN, Redrive: req.Redrive, By: by})
+	if err != nil && req.Token != "" {
+		return nil, err // a repeat finds the fork
+	}
+	return started, nil
+}
+
+// forkOnce makes a fork, or finds that of a request with the same token.
+func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, error) {
+	if req.Token != "" {
+		if started, err := e.ledger.forked(ctx, req); started != nil || err != nil {
 			return started, err
 		}
-		req = &named
 	}
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
@@ -67,11 +97,23 @@ func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
 	}
 	started, err := e.forkOf(origin, req)
 	if req.Token != "" && err != nil { // a repeat at the same time may have been first
-		if first, _ := e.forked(ctx, req); first != nil {
+		if first, _ := e.ledger.forked(ctx, req); first != nil {
 			return first, nil
 		}
 	}
 	return started, err
+}
+
+// keepFork has an execution remember a fork of it, if it is still there. What it cannot be told is in the log.
+func (g *ledger) keepFork(arn string, fork *machine.Fork) error {
+	_, err := updateNamed(g.always, g, arn, unrefused(func(d *machine.Draft) { d.KeepFork(fork) }), nothing)
+	if refusal, gone := errors.AsType[*protocol.Error](err); gone && refusal.Code == protocol.CodeNotFound {
+		return nil
+	}
+	if err != nil {
+		g.log.Error("an execution could not be told of its fork", "execution", arn, "fork", fork.ARN, "error", err)
+	}
+	return err
 }
 
 // tokenName is the name of the fork of an execution that a token acts by.
@@ -82,12 +124,12 @@ func tokenName(arn, token string) string {
 }
 
 // forked returns the fork of an execution that has the name already; nil if there is none.
-func (e *Engine) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
+func (g *ledger) forked(ctx context.Context, req *ForkRequest) (*Started, error) {
 	a, err := protocol.ParseARN(req.ARN)
 	if err != nil {
 		return nil, nil
 	}
-	row, err := e.ledger.store.Named(ctx, a.Function, req.Name)
+	row, err := g.store.Named(ctx, a.Function, req.Name)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		return nil, nil
@@ -175,6 +217,10 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine
 // cutsOf says what of the origin is not copied.
 func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, err error) {
 	if req.Redrive {
+		if req.Once && origin.Redriven() {
+			return nil, protocol.Errorf(protocol.CodeConflict, "The execution was redriven before; a filter with "+
+				"Redriven=yes redrives it again")
+		}
 		if cuts, err = origin.Redrive(); err != nil {
 			return nil, err
 		}

@@ -9,7 +9,8 @@ import (
 )
 
 // act acts on one execution, once for each job: the job's id is the token of the act.
-func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string) (newARN string, err error) {
+func (j *Jobs) act(ctx context.Context, job string, d *jobDocument, arn string) (newARN string, err error) {
+	req := &d.JobRequest
 	var reason *string
 	if req.Reason != "" {
 		reason = &req.Reason
@@ -27,7 +28,8 @@ func (j *Jobs) act(ctx context.Context, job string, req *JobRequest, arn string)
 		_, err := j.engine.Skip(ctx, &SkipRequest{ARN: arn, Operation: req.Operation, All: all, Token: job})
 		return "", err
 	case JobRedrive:
-		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job})
+		started, err := j.engine.Fork(ctx, &ForkRequest{ARN: arn, Redrive: true, Qualifier: req.Qualifier, Token: job,
+			By: req.By, Once: d.Selects.Redriven == RedrivenNo})
 		if err != nil {
 			return "", err
 		}

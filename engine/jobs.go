@@ -37,8 +37,9 @@ var JobActions = []JobAction{
 type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
-	// say. Executions that start after the job do not count, nor do those that end after it, if only such are meant that
-	// have ended. All is the Name *: a filter without members is refused, as it may be one that somebody forgot.
+	// say. A redrive leaves out what was redriven before, unless Filter.Redriven says otherwise. Executions that start
+	// after the job do not count, nor do those that end after it, if only such are meant that have ended. All is the
+	// Name *: a filter without members is refused, as it may be one that somebody forgot.
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
@@ -52,8 +53,8 @@ type JobRequest struct {
 	KeepTimeout bool `json:",omitempty"` // of a pause; see PauseRequest
 	Kill        bool `json:",omitempty"` // of a stop; see StopRequest
 	Cascade     bool `json:",omitempty"` // of a stop
-	// Operation names the operations that are skipped, or the callbacks that are completed, by an id or a name; empty is
-	// the next moment, or every callback.
+	// Operation names the operations that are skipped, or the callbacks that are completed, by an id or a name; empty
+	// is the next moment, or every callback.
 	Operation string `json:",omitempty"`
 	All       bool   `json:",omitempty"` // of a skip: every moment; see SkipRequest
 	// Result and Error are those of the callbacks; without, they succeed with nothing, or fail with Reason.
@@ -223,9 +224,6 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if err := d.checkSize(); err != nil {
-		return nil, err
-	}
 	d.At = min(cmp.Or(d.At, d.Created), d.Created)
 	if len(d.ARNs) > 0 {
 		d.ARNs = slices.Compact(slices.Sorted(slices.Values(d.ARNs)))
@@ -259,6 +257,9 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 // settle restricts the filter to executions on which the action is possible.
 func (d *jobDocument) settle() {
 	f := &d.Selects
+	if d.Action == JobRedrive && f.Redriven == "" {
+		f.Redriven = RedrivenNo
+	}
 	if len(f.Statuses) > 0 {
 		return
 	}
@@ -334,22 +335,19 @@ func (r *JobRequest) check() error {
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
 			"too long")
 	}
-	return nil
+	return r.checkSize()
 }
 
 // maxReasonText bounds what people give as a reason, in bytes.
 const maxReasonText = 4 << 10
 
-// maxJob bounds a job as it is kept. Its number of executions is not known yet when it is checked.
-const maxJob = store.MaxDocument - 1<<10
-
-// checkSize bounds what is kept of a job, for as long as the job.
-func (d *jobDocument) checkSize() error {
-	kept := *d
-	kept.ARNs = nil // which have documents of their own
-	if size := len(encodeDocument(&kept)); size > maxJob {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The job has %d bytes as JSON, of which at most %d are "+
-			"kept: the outcome for the callbacks, or the filter, is too long", size, maxJob)
+// checkSize bounds what is kept of a job: what the callbacks get, above all.
+func (r *JobRequest) checkSize() error {
+	kept := *r
+	kept.ARNs = nil
+	if size := len(encodeDocument(kept)); size > store.MaxDocument/2 { // the filter is there twice
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The filter and the outcome of the callbacks have "+
+			"%d bytes as JSON; a job takes at most %d", size, store.MaxDocument/2)
 	}
 	return nil
 }

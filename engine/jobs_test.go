@@ -172,6 +172,9 @@ func (c *jobCase) check(f *fixture, j *engine.Job, arns []string) {
 	}
 	var told []string
 	for _, r := range f.results(j.ID) {
+		if forks := f.known(r.ARN); c.action == engine.JobRedrive && !cmp.Equal(forks, []string{r.NewARN}) {
+			f.t.Errorf("%s knows the forks %q, want %s", r.ARN, forks, r.NewARN)
+		}
 		told = append(told, r.ARN)
 		if r.Outcome != engine.JobDone || (r.NewARN != "") != (c.action == engine.JobRedrive) {
 			f.t.Errorf("got the result %+v", r)
@@ -368,6 +371,8 @@ func TestBadJobs(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
 		text := "t"
+		long, escaped := strings.Repeat("r", 200_000), strings.Repeat("\x01", 100_000)
+		large := engine.Filter{Error: strings.Repeat("e", 300_000)}
 		odd := engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}
 		for want, req := range map[string]*engine.JobRequest{
 			`A job cannot "explode"; it can pause, resume`: {Action: "explode"},
@@ -381,7 +386,9 @@ func TestBadJobs(t *testing.T) {
 			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
 			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
 			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
-			"bytes as JSON, of which at most":              {Action: engine.JobSucceed, ARNs: arns, Result: new(strings.Repeat(`"`, 131_000))},
+			"callbacks have 200":                           {Action: engine.JobSucceed, ARNs: arns, Result: &long},
+			"callbacks have 600":                           {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},
+			"callbacks have 300":                           {Action: engine.JobPause, Filter: large},
 		} {
 			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)

@@ -319,7 +319,7 @@ func (g *ledger) glance(ctx context.Context, arn string, read func(*machine.Exec
 // rowChanged reports whether the draft changes the execution's row.
 func rowChanged(x *machine.Execution, d *machine.Draft) bool {
 	return x.Status() != d.Status() || x.Due() != d.Due() || x.Wanted() != d.Wanted() || x.Expires() != d.Expires() ||
-		x.Doing() != d.Doing() || x.Since() != d.Since()
+		x.Doing() != d.Doing() || x.Since() != d.Since() || x.Redriven() != d.Redriven()
 }
 
 func row(d *machine.Draft) *store.Row {
@@ -328,9 +328,9 @@ func row(d *machine.Draft) *store.Row {
 		ID: arn.ID, ARN: d.ARN(), Function: arn.Function, Version: arn.Version, Name: arn.Name,
 		Status: d.Status(), Started: d.Started(), Closed: d.Closed(), Due: d.Due(), Wanted: d.Wanted(),
 		Expires: d.Expires(), Doing: uint32(d.Doing()), Since: d.Since(), InputHash: d.InputHash(),
-		Tags: d.Identity().Tags,
+		Tags: d.Identity().Tags, Redriven: d.Redriven(),
 	}
-	if d.Status().Closed() {
+	if d.Status().Closed() && d.Status() != protocol.ExecutionSucceeded {
 		_, err := d.Result()
 		setError(r, err)
 	}

@@ -122,7 +122,7 @@ func wanted(want, doing []Activity) bool {
 // query turns a filter into a query of the store.
 func (e *Engine) query(ctx context.Context, f *Filter) (store.Query, error) {
 	q := store.Query{
-		Name: f.Name, Statuses: f.Statuses, Since: f.Since, Error: errorType(f.Error), Tags: f.Tags,
+		Name: f.Name, Statuses: f.Statuses, Since: f.Since, Error: oneLine(f.Error, maxRowError), Tags: f.Tags,
 	}
 	if err := f.check(); err != nil {
 		return q, err
@@ -130,7 +130,10 @@ func (e *Engine) query(ctx context.Context, f *Filter) (store.Query, error) {
 	if strings.Trim(q.Name, "*") == "" {
 		q.Name = ""
 	}
-	if q.Error != "" && len(q.Statuses) == 0 {
+	if f.Redriven != "" {
+		q.Redriven = new(f.Redriven == RedrivenYes)
+	}
+	if (q.Error != "" || f.Redriven == RedrivenYes) && len(q.Statuses) == 0 {
 		q.Statuses = []protocol.ExecutionStatus{
 			protocol.ExecutionFailed, protocol.ExecutionTimedOut, protocol.ExecutionStopped,
 		}
@@ -171,7 +174,8 @@ func between(q *store.Query, f *Filter) {
 func (fs *Functions) summary(row *store.Row) Summary {
 	s := Summary{
 		ARN: row.ARN, Name: row.Name, Status: row.Status, Started: row.Started, Closed: row.Closed,
-		Doing: fs.activities(row), Since: row.Since, Error: row.Error, Message: row.Message, Tags: row.Tags,
+		Doing: fs.activities(row), Since: row.Since, Error: errorOf(row.Error), Message: row.Message, Tags: row.Tags,
+		Redriven: row.Redriven,
 	}
 	if arn, err := protocol.ParseARN(row.ARN); err == nil {
 		s.FunctionARN = arn.FunctionARN()

@@ -87,6 +87,7 @@ type Summary struct {
 	Error       string             // the type of the error with which it ended, at most 200 bytes
 	Message     string             // the first line of the error's text, at most 200 bytes
 	Tags        map[string]string  // nobody changes the map
+	Redriven    bool               // a fork tries again what failed
 	Stage       Stage              // in a list with what needs attention first
 }
 

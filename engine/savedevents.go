@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"unicode"
@@ -25,7 +26,7 @@ type SavedEvent struct {
 const (
 	// MaxSavedEvents bounds the saved events that an engine keeps, of all functions.
 	MaxSavedEvents = 100
-	// MaxSavedEvent bounds the event of one, in bytes.
+	// MaxSavedEvent bounds the event of one, in bytes. As JSON in JSON it takes up to twice as many.
 	MaxSavedEvent = 64 << 10
 	// MaxSavedEventName bounds the name of one, in bytes.
 	MaxSavedEventName = 64
@@ -46,11 +47,42 @@ func (e *Engine) SavedEvents() *SavedEvents {
 	return &SavedEvents{life: e.life, store: e.ledger.store, functions: e.functions}
 }
 
-// List returns the saved events of a function, by name.
+// List returns the saved events of a function, by name. A version or an alias in the reference does not matter, nor
+// whether there is such a function now.
 func (s *SavedEvents) List(ctx context.Context, function string) (events []SavedEvent, err error) {
+	name, _, err := s.functions.home.parseRef(function, "")
+	if err != nil {
+		return nil, err
+	}
 	all, err := s.all(ctx)
-	events = slices.DeleteFunc(all, func(one SavedEvent) bool { return one.Function != function })
-	return events, err
+	return slices.DeleteFunc(all, func(one SavedEvent) bool { return one.Function != name }), err
+}
+
+// Get returns one saved event, or a ResourceNotFoundException.
+func (s *SavedEvents) Get(ctx context.Context, function, name string) (*SavedEvent, error) {
+	key, err := s.key(function, name)
+	if err != nil {
+		return nil, err
+	}
+	data, err := s.store.Document(ctx, kindSavedEvent, key)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, protocol.Errorf(protocol.CodeNotFound, "There is no saved event %q of function %s",
+			protocol.Clip(name, MaxSavedEventName), protocol.Clip(function, protocol.MaxName))
+	}
+	if err != nil {
+		return nil, err
+	}
+	one := &SavedEvent{}
+	return one, json.Unmarshal(data, one)
+}
+
+// key is that of a document.
+func (s *SavedEvents) key(function, name string) (string, error) {
+	function, _, err := s.functions.home.parseRef(function, "")
+	if err == nil {
+		err = checkSavedName(name)
+	}
+	return function + "/" + name, err
 }
 
 func (s *SavedEvents) all(ctx context.Context) (events []SavedEvent, err error) {
@@ -100,23 +132,31 @@ func (s *SavedEvents) Save(ctx context.Context, event *SavedEvent) error {
 }
 
 func (s *SavedEvent) check() error {
-	isOdd := func(r rune) bool { return !unicode.IsPrint(r) }
-	isText := utf8.ValidString(s.Name) && !strings.ContainsFunc(s.Name, isOdd)
-	switch {
-	case s.Name == "" || len(s.Name) > MaxSavedEventName || !isText:
-		return invalid("A saved event has a name of 1 to %d bytes of text", MaxSavedEventName)
+	switch err := checkSavedName(s.Name); {
+	case err != nil:
+		return err
 	case len(s.Event) > MaxSavedEvent:
 		return invalid("A saved event has at most %d bytes, not %d", MaxSavedEvent, len(s.Event))
-	case !json.Valid([]byte(s.Event)):
+	case !json.Valid([]byte(s.Event)) || !utf8.ValidString(s.Event):
 		return invalid("The event is not JSON")
+	}
+	return nil
+}
+
+func checkSavedName(name string) error {
+	isOdd := func(r rune) bool { return !unicode.IsPrint(r) }
+	isText := utf8.ValidString(name) && !strings.ContainsFunc(name, isOdd)
+	if name == "" || len(name) > MaxSavedEventName || !isText {
+		return invalid("A saved event has a name of 1 to %d bytes of text", MaxSavedEventName)
 	}
 	return nil
 }
 
 // Forget deletes a saved event. One that is not there stays so.
 func (s *SavedEvents) Forget(ctx context.Context, function, name string) error {
-	if function == "" || len(function)+len(name) >= store.MaxDocumentName {
-		return nil
+	key, err := s.key(function, name)
+	if err != nil {
+		return err
 	}
-	return s.store.DeleteDocument(ctx, kindSavedEvent, function+"/"+name)
+	return s.store.DeleteDocument(ctx, kindSavedEvent, key)
 }

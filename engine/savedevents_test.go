@@ -38,6 +38,19 @@ func TestSavedEvents(t *testing.T) {
 		if diff := cmp.Diff([]string{`big/../ü{"n":2}true`, "small4bobtrue"}, list()); diff != "" {
 			t.Errorf("the saved events of f (-want +got):\n%s", diff)
 		}
+		for _, ref := range []string{"f", "f:7", "f:live", "arn:aws:lambda:us-east-1:000000000000:function:f"} {
+			if all, err := f.SavedEvents().List(t.Context(), ref); err != nil || len(all) != 2 {
+				t.Errorf("%s: got %d events, %v, want 2", ref, len(all), err)
+			}
+			one, err := f.SavedEvents().Get(t.Context(), ref, "small")
+			if err != nil || one.Event != "4" || one.By != "bob" {
+				t.Errorf("%s: got %+v, %v, want that of bob", ref, one, err)
+			}
+		}
+		_, err := f.SavedEvents().Get(t.Context(), "f", "none")
+		wantCode(t, "no such event", err, protocol.CodeNotFound, `There is no saved event "none" of function f`)
+		_, err = f.SavedEvents().List(t.Context(), "no name")
+		wantCode(t, "no name", err, protocol.CodeInvalidParameter, "")
 		for range 2 { // it stays gone
 			if err := f.SavedEvents().Forget(t.Context(), "f", "small"); err != nil {
 				t.Fatal(err)
@@ -59,7 +72,8 @@ func TestBadSavedEvents(t *testing.T) {
 		for name, bad := range map[string][3]string{
 			"no name": {"f", "", "1"}, "a long name": {"f", strings.Repeat("x", engine.MaxSavedEventName+1), "1"},
 			"control characters": {"f", "\x1b[31m", "1"}, "text to the left": {"f", "\u202e", "1"},
-			"no UTF-8": {"f", "\xff", "1"}, "no JSON": {"f", "x", "{"}, "no event": {"f", "x", ""},
+			"no UTF-8": {"f", "\xff", "1"}, "an event without UTF-8": {"f", "x", "\"\xff\""},
+			"no JSON": {"f", "x", "{"}, "no event": {"f", "x", ""},
 			"too large": {"f", "x", `"` + strings.Repeat("x", engine.MaxSavedEvent) + `"`},
 		} {
 			wantCode(t, name, save(bad[0], bad[1], bad[2]), protocol.CodeInvalidParameter, "")
@@ -70,13 +84,9 @@ func TestBadSavedEvents(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		for _, event := range []string{ // that have most to be escaped
-			`"` + strings.Repeat("<", engine.MaxSavedEvent-2) + `"`,
-			"[" + strings.Repeat(`"",`, engine.MaxSavedEvent/3-1) + `""]`,
-		} {
-			if err := save("f", "7", event); err != nil {
-				t.Errorf("an event of %d bytes: %v", len(event), err)
-			}
+		large := `"` + strings.Repeat("<", engine.MaxSavedEvent/2) + strings.Repeat(`\"`, engine.MaxSavedEvent/4-1) + `"`
+		if err := save("f", "8", large); err != nil {
+			t.Errorf("one of which escapes make much more: %v", err)
 		}
 		wantCode(t, "too many", save("f", "x", "1"), protocol.CodeConflict, "delete one")
 		if err := save("f", "7", "2"); err != nil {

@@ -121,19 +121,47 @@ const (
 	maxRowMessage = 200
 )
 
-// setError notes in a row the error with which its execution ended. A row is searched and shown, so it holds one line.
+// setError notes in a row the error with which its execution ended, which did not succeed. A row is searched and shown,
+// so it holds one line.
 func setError(r *store.Row, e *protocol.ErrorObject) {
 	if e == nil {
-		return
+		e = &protocol.ErrorObject{}
 	}
-	r.Error = errorType(e.ErrorType)
+	r.Error = ErrorWord(e.ErrorType)
 	message := strings.TrimSpace(e.ErrorMessage[:min(len(e.ErrorMessage), 4*maxRowMessage)])
 	line, _, _ := strings.Cut(message, "\n")
 	r.Message = oneLine(line, maxRowMessage)
 }
 
-// errorType is the type of an error as a row holds it, and as a filter asks for it.
-func errorType(t string) string { return oneLine(t, maxRowError) }
+// NoErrorType is the word of a filter for errors without a type.
+const NoErrorType = "-"
+
+// ErrorWord is the word for a type of errors: what [Filter].Error asks for, and what a row holds. It is the type, in
+// one line, but [NoErrorType] for none. A type that looks like that word, a - behind any number of backslashes, has
+// one backslash more.
+func ErrorWord(errorType string) string {
+	word := oneLine(errorType, maxRowError)
+	switch {
+	case strings.TrimSpace(word) == "":
+		return NoErrorType
+	case looksLikeNone(word):
+		return `\` + word
+	}
+	return word
+}
+
+// errorOf is the type of errors that a word stands for; empty for none.
+func errorOf(word string) string {
+	switch {
+	case word == NoErrorType:
+		return ""
+	case looksLikeNone(word):
+		return word[1:]
+	}
+	return word
+}
+
+func looksLikeNone(word string) bool { return strings.TrimLeft(word, `\`) == NoErrorType }
 
 // oneLine is at most most bytes of s, without what moves a cursor.
 func oneLine(s string, most int) string {

@@ -34,7 +34,7 @@ that have started stay on the version that the alias had.
 
 type aliasVerb struct {
 	remoteFlags
-	remove aliasNames
+	remove names
 }
 
 func (v *aliasVerb) define(fs *flag.FlagSet) {
@@ -42,14 +42,14 @@ func (v *aliasVerb) define(fs *flag.FlagSet) {
 	fs.Var(&v.remove, "delete", "delete the alias `NAME`; may be repeated")
 }
 
-// aliasNames is a repeatable flag.
-type aliasNames []string
+// names is a repeatable flag.
+type names []string
 
 // String implements [flag.Value].
-func (n *aliasNames) String() string { return strings.Join(*n, " ") }
+func (n *names) String() string { return strings.Join(*n, " ") }
 
 // Set implements [flag.Value].
-func (n *aliasNames) Set(s string) error {
+func (n *names) Set(s string) error {
 	*n = append(*n, s)
 	return nil
 }

@@ -43,7 +43,7 @@ const bulkHelp = executionHelp + `
 
 In place of EXECUTION a filter says on which executions to act: --function, --name
 with a pattern such as 'order-*', --status, --doing, --longer-than, --error, --tag,
---started-after, --started-before. --name '*' is every one on which it is possible.
+--redriven, --started-after, --started-before. --name '*' is every one on which it is possible.
 It is a job of the engine then, which goes on if this command, or the engine, is
 interrupted; "perdure jobs" shows it. --dry-run says what it would do.`
 
@@ -113,7 +113,7 @@ func (f *bulkFlags) showPlan(out io.Writer, action engine.JobAction, plan *admin
 	table := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
 	for i := range plan.Executions {
 		e := &plan.Executions[i]
-		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", e.DurableExecutionName, e.Status, join(e.Doing),
+		fmt.Fprintf(table, "  %s\t%s\t%s\t%s\n", e.DurableExecutionName, statusOf(e), join(e.Doing),
 			localTime(e.StartTimestamp))
 	}
 	if err := table.Flush(); err != nil {
@@ -139,7 +139,8 @@ func (f *bulkFlags) confirm(ctx context.Context, std *stdio, action engine.JobAc
 	}
 	file, ok := std.in.(*os.File)
 	if !ok || !isatty.IsTerminal(file.Fd()) {
-		return cli.Usagef("this would %s %s, and nobody is here to confirm that", verbOf(action), executions(plan.Total)).
+		return cli.Usagef("this would %s %s, and nobody is here to confirm that", verbOf(action),
+			executions(plan.Total)).
 			Hintf("give --yes, or see with --dry-run which they are")
 	}
 	if err := f.showPlan(std.err, action, plan); err != nil {

@@ -18,7 +18,7 @@ func (f *eventFlags) define(fs *flag.FlagSet) {
 	fs.StringVar(&f.text, "event-json", "", "the event itself, as `JSON`")
 }
 
-// given reports whether there is an event at all.
+// given reports whether there is an event in a file or in the flags.
 func (f *eventFlags) given() bool { return f.file != "" || f.text != "" }
 
 // read returns the event, nil if none was given.
@@ -32,6 +32,36 @@ func (f *eventFlags) read(ctx context.Context, std *stdio) ([]byte, error) {
 		return interruptibleRead(ctx, func() ([]byte, error) { return cli.ReadEvent(f.file, std.in) })
 	}
 	return nil, nil
+}
+
+// storedEventFlags are those of verbs that talk to an engine: it may keep the event.
+type storedEventFlags struct {
+	eventFlags
+	saved string
+}
+
+func (f *storedEventFlags) define(fs *flag.FlagSet) {
+	f.eventFlags.define(fs)
+	fs.StringVar(&f.saved, "event-saved", "", "`NAME` of an event that the engine keeps; see perdure help events")
+}
+
+func (f *storedEventFlags) read(ctx context.Context, std *stdio) ([]byte, error) {
+	if f.saved != "" && f.given() {
+		return nil, cli.Usagef("--event-saved excludes --event and --event-json")
+	}
+	return f.eventFlags.read(ctx, std)
+}
+
+// stored returns the event that the engine keeps of a function, or else the one that was read.
+func (f *storedEventFlags) stored(ctx context.Context, r *remote, function string, read []byte) ([]byte, error) {
+	if f.saved == "" {
+		return read, nil
+	}
+	one, err := r.SavedEvent(ctx, function, f.saved)
+	if err != nil {
+		return nil, r.fault(ctx, err)
+	}
+	return []byte(one.Event), nil
 }
 
 // interruptibleRead runs read, and abandons it when ctx is done: a terminal or a pipe may stay silent for ever.

@@ -45,12 +45,12 @@ type forkVerb struct {
 
 // copyFlags are the flags of the verbs that copy an execution.
 type copyFlags struct {
-	eventFlags
+	storedEventFlags
 	name, version string
 }
 
 func (f *copyFlags) define(fs *flag.FlagSet) {
-	f.eventFlags.define(fs)
+	f.storedEventFlags.define(fs)
 	fs.StringVar(&f.name, "as", "", "`NAME` of the copy; the default is that of EXECUTION with a number behind it")
 	fs.StringVar(&f.version, "to-version", "",
 		"`VERSION` or alias of the function that runs the copy; the default is that of EXECUTION")
@@ -59,11 +59,25 @@ func (f *copyFlags) define(fs *flag.FlagSet) {
 // copy is what the flags say of the copy.
 func (f *copyFlags) copy(ctx context.Context, std *stdio) (*adminapi.Fork, error) {
 	c := &adminapi.Fork{DurableExecutionName: f.name, Qualifier: f.version}
-	event, err := f.eventFlags.read(ctx, std)
+	event, err := f.read(ctx, std)
 	if err == nil && event != nil {
 		c.Input = new(string(event))
 	}
 	return c, err
+}
+
+// addStored gives the copy of an execution the event that the engine keeps, if the flags name one.
+func (f *copyFlags) addStored(ctx context.Context, r *remote, arn string, c *adminapi.Fork) error {
+	if f.saved == "" {
+		return nil
+	}
+	of, err := protocol.ParseARN(arn)
+	if err != nil {
+		return err
+	}
+	event, err := f.stored(ctx, r, of.Function, nil)
+	c.Input = new(string(event))
+	return err
 }
 
 // tellForked names the new execution.
@@ -97,6 +111,9 @@ func (v *forkVerb) run(ctx context.Context, std *stdio, args []string) error {
 	fork.Before, fork.After, fork.Outcome = v.before, v.after, outcome
 	r, arn, err := v.locate(ctx, "fork", args)
 	if err != nil {
+		return err
+	}
+	if err := v.addStored(ctx, r, arn, fork); err != nil {
 		return err
 	}
 	forked, err := r.Fork(ctx, arn, fork)

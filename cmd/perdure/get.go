@@ -68,6 +68,9 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 	if x.OriginArn != "" {
 		row("origin", x.OriginArn)
 	}
+	for _, f := range x.Forks {
+		row(forkWords(&f))
+	}
 	for _, key := range slices.Sorted(maps.Keys(x.Tags)) {
 		row("tag", key+"="+x.Tags[key])
 	}
@@ -92,6 +95,18 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 		row("error", progress.ErrorLine(e.Error))
 	}
 	tab.Flush()
+}
+
+// forkWords say what was made of an execution: by a redrive, or by another fork.
+func forkWords(f *adminapi.MadeFork) (name, value string) {
+	name, value = "fork", f.DurableExecutionArn
+	if f.Redrive {
+		name = "redriven as"
+	}
+	if f.Status == "" {
+		return name, value + " (deleted)"
+	}
+	return name, value + " (" + string(f.Status) + ")"
 }
 
 // describePause says since when an execution is to pause, and why.

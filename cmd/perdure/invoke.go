@@ -35,7 +35,7 @@ Ctrl-C stops following; the execution goes on.`,
 
 type invokeVerb struct {
 	remoteFlags
-	event        eventFlags
+	event        storedEventFlags
 	name         string
 	tags         map[string]string
 	wait, noWait bool
@@ -60,7 +60,8 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 		}
 	}
 	if n := len(engine.FormatTags(v.tags)); n > engine.MaxTagText {
-		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n, engine.MaxTagText).
+		return cli.Usagef("these tags take %d bytes in a request, of which at most %d are for tags", n,
+			engine.MaxTagText).
 			Hintf("other characters than ASCII's take three bytes for each of theirs")
 	}
 	event, err := v.event.read(ctx, std)
@@ -69,6 +70,9 @@ func (v *invokeVerb) run(ctx context.Context, std *stdio, args []string) error {
 	}
 	r, err := v.dial()
 	if err != nil {
+		return err
+	}
+	if event, err = v.event.stored(ctx, r, args[0], event); err != nil {
 		return err
 	}
 	if r.isPlain(ctx, args[0]) {

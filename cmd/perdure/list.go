@@ -43,6 +43,8 @@ begins with what is stuck, the longest first: what has been retrying, queued or
 running for a minute, and then what is paused or waits for a callback. The
 failures of the last day follow, and then the rest. --count says how many there
 are by status, by what they do, and of failures by error; --limit does not count.
+What was redriven stays FAILED, and is not among the failures of --attention and
+--count, unless --redriven asks for it.
 
 TIME is a duration such as 90s or 2h. A moment is such a duration too, counted
 back from now, or a date with or without a time: 2026-11-23, 2026-11-23T08:00:00.
@@ -156,9 +158,17 @@ func (v *listVerb) row(table io.Writer, e *adminapi.Execution) {
 	if len(e.Doing) > 0 {
 		doing, since = join(e.Doing), text.Duration(age(e.Since))
 	}
-	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", function, e.DurableExecutionName, e.Status, doing, since,
+	fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s%s\n", function, e.DurableExecutionName, statusOf(e), doing, since,
 		localTime(e.StartTimestamp), took(e.StartTimestamp, e.EndTimestamp),
 		v.more(cli.Printable(tagList(e.Tags)), cli.Printable(e.Error)))
+}
+
+// statusOf is an execution's status, and whether it was redriven.
+func statusOf(e *adminapi.Execution) string {
+	if e.Redriven {
+		return string(e.Status) + ", redriven"
+	}
+	return string(e.Status)
 }
 
 // more are the columns that only some lists have.

@@ -55,7 +55,7 @@ func commands() []*command {
 		runCommand, devCommand, replayCommand, serveCommand, attachCommand,
 		invokeCommand, topCommand, listCommand, getCommand, explainCommand, historyCommand, logsCommand,
 		callbackCommand, forkCommand, redriveCommand, skipCommand,
-		pauseCommand, resumeCommand, stopCommand, deleteCommand, jobsCommand,
+		pauseCommand, resumeCommand, stopCommand, deleteCommand, jobsCommand, eventsCommand,
 		nodesCommand, functionsCommand, publishCommand, unpublishCommand, aliasCommand,
 		exportCommand, importCommand, verifyCommand, backupCommand, restoreCommand, moveCommand,
 		lintCommand, doctorCommand, credentialsCommand, versionCommand, helpCommand,

@@ -24,7 +24,9 @@ name. With --to-version the copy runs on other code, which must fit the history.
 --event and --event-json give the copy another event; what was recorded before
 counts all the same, so code that now takes another way there fails.
 
-EXECUTION stays as it is. Steps that succeeded are not run again.`,
+EXECUTION stays as it is, but for knowing its copy. Steps that succeeded are not
+run again. A filter leaves out what was redriven before; --redriven yes is for
+redriving just that again.`,
 	verb: func() verb { return &redriveVerb{} },
 }
 
@@ -42,7 +44,7 @@ func (v *redriveVerb) define(fs *flag.FlagSet) {
 
 func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error {
 	if v.isMany(args) {
-		if v.from != "" || v.name != "" || v.eventFlags.given() {
+		if v.from != "" || v.name != "" || v.given() || v.saved != "" {
 			return cli.Usagef("--from, --as and --event are for one execution")
 		}
 		return v.many(ctx, std, &adminapi.JobRequest{Action: engine.JobRedrive, Qualifier: v.version})
@@ -54,6 +56,9 @@ func (v *redriveVerb) run(ctx context.Context, std *stdio, args []string) error 
 	fork.Before = v.from
 	r, arn, err := v.locate(ctx, "redrive", args)
 	if err != nil {
+		return err
+	}
+	if err := v.addStored(ctx, r, arn, fork); err != nil {
 		return err
 	}
 	forked, err := r.Redrive(ctx, arn, fork)

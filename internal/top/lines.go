@@ -163,6 +163,9 @@ func (e *Execution) name() string { return cli.Printable(e.DurableExecutionName)
 
 // state is what an open execution does, or how another one ended.
 func (e *Execution) state() string {
+	if e.Redriven {
+		return "redriven"
+	}
 	if len(e.Doing) == 0 || e.EndTimestamp != 0 {
 		return cli.Printable(string(e.Status))
 	}
@@ -189,6 +192,7 @@ func (e *Execution) why() string {
 	return cli.Printable(e.Error + e.Message)
 }
 
+// failed reports whether it failed, and nobody has seen to that.
 func (e *Execution) failed() bool {
-	return e.Status == protocol.ExecutionFailed || e.Status == protocol.ExecutionTimedOut
+	return !e.Redriven && (e.Status == protocol.ExecutionFailed || e.Status == protocol.ExecutionTimedOut)
 }

@@ -109,7 +109,9 @@ func TestScreen(t *testing.T) {
 	m.shows(t, "asking …")
 	stuck := execution("o-7", "RUNNING", engine.Retrying)
 	stuck.Reason = "step charge is tried again in 30s"
-	m.see(overview(stuck, execution("o-8", "FAILED")))
+	redriven := execution("o-9", "TIMED_OUT")
+	redriven.Redriven = true
+	m.see(overview(stuck, execution("o-8", "FAILED"), redriven))
 	want := []string{
 		"perdure top  http://127.0.0.1:3001  v9  up 2h                           12:00:00",
 		"filter: Status=FAILED,RUNNING",
@@ -122,6 +124,7 @@ func TestScreen(t *testing.T) {
 		"  STATE     FOR    FUNCTION  EXECUTION  WHY",
 		"> retrying  1m30s  order     o-7        step charge is tried again in 30s",
 		"  FAILED    1m     order     o-8        Declined: no money",
+		"  redriven  1m     order     o-9        Declined: no money",
 		"↑↓ move  Enter why  / filter  p pause  s stop  r redrive  q quit",
 	}
 	if diff := cmp.Diff(want, m.screen()); diff != "" {

@@ -62,6 +62,19 @@ func TestRetryTheForty(t *testing.T) {
 	if n := s.count(redriven) - before; n != 40 {
 		t.Errorf("%d of the forty succeeded", n)
 	}
+	b.click("nav a", "Executions")
+	b.shows("Executions")
+	b.until("the group is gone", `!document.body.innerText.includes("Redrive all 40") &&
+		!(document.querySelector(".groups")?.innerText ?? "").includes("the bank is closed")`)
+	b.open("/ui/?Error=PaymentDeclined&Redriven=yes")
+	b.shows("redriven")
+	b.accessible("redriven")
+	b.click(".rows a", "redriven")
+	b.shows("SUCCEEDED", "Fork of")
+	b.click("dd a", "payment-0039 of shop")
+	b.shows("FAILED", "redriven as", "Redrive again")
+	b.accessible("an execution that was redriven")
+	b.fits("an execution that was redriven")
 	b.click("nav a", "Jobs")
 	b.shows("Redr")
 	b.accessible("jobs")

@@ -29,6 +29,7 @@ type Engine interface {
 	exportEngine
 	nodeEngine
 	jobEngine
+	savedEventEngine
 }
 
 // Functions are the functions of the service, as the API needs them.

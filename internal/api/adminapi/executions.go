@@ -23,6 +23,8 @@ type Execution struct {
 	Error   string            `json:",omitempty"`
 	Message string            `json:",omitempty"`
 	Tags    map[string]string `json:",omitempty"`
+	// Redriven says that a fork tries again what failed.
+	Redriven bool `json:",omitempty"`
 }
 
 // ExecutionList is a page of executions; NextMarker is empty on the last one.
@@ -37,7 +39,8 @@ type Counts struct {
 	Statuses map[protocol.ExecutionStatus]int `json:",omitempty"`
 	// Doing says what open ones do; one may do several things.
 	Doing map[engine.Activity]int `json:",omitempty"`
-	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100.
+	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100. What
+	// was redriven counts only if the filter says so.
 	Failures []FailureCount `json:",omitempty"`
 }
 
@@ -98,6 +101,7 @@ func executionOf(s *engine.Summary) Execution {
 		DurableExecutionArn: s.ARN, DurableExecutionName: s.Name, FunctionArn: s.FunctionARN, Status: s.Status,
 		StartTimestamp: protocol.Seconds(s.Started), EndTimestamp: protocol.Seconds(s.Closed), Doing: s.Doing,
 		Since: protocol.Seconds(s.Since), Error: s.Error, Message: s.Message, Tags: s.Tags,
+		Redriven: s.Redriven,
 	}
 }
 

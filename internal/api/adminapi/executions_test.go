@@ -68,6 +68,7 @@ func TestExecutionsRefusals(t *testing.T) {
 	w := newWorld(t)
 	for _, test := range []struct{ query, want string }{
 		{"Nonsense=1", `There is no parameter "Nonsense" here.`},
+		{"Redriven=perhaps", `Redriven "perhaps" is not yes or no.`},
 		{"MaxItems=1001", `MaxItems "1001" is not a number from 0 to 1000.`},
 		{"OldestFirst=yes", `OldestFirst "yes" is not true or false.`},
 		{"AttentionFirst=true&OldestFirst=true", "A list has one order: OldestFirst or AttentionFirst"},
@@ -88,6 +89,46 @@ func TestExecutionsRefusals(t *testing.T) {
 		if err != nil || refusal.Message != test.want {
 			t.Errorf("%s: got %q, %v, want %q", test.query, refusal.Message, err, test.want)
 		}
+	}
+}
+
+// Lists, counts and explanations know what was redriven.
+func TestRedriven(t *testing.T) {
+	w := newWorld(t)
+	w.register(t, "f", `{"Status":"FAILED","Error":{"ErrorType":"Busy"}}`)
+	started, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: "f", Name: "a"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	forked := ""
+	for _, arn := range []*string{&started.ARN, &forked} {
+		if *arn == "" {
+			f, err := w.client.Redrive(t.Context(), started.ARN, &adminapi.Fork{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			*arn = f.DurableExecutionArn
+		}
+		if _, err := w.engine.Wait(t.Context(), *arn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for redriven, want := range map[string]string{engine.RedrivenYes: started.ARN, engine.RedrivenNo: forked} {
+		filter := engine.Filter{Redriven: redriven}
+		n := 0
+		for e, err := range w.client.Find(t.Context(), engine.ListRequest{Filter: filter}) {
+			if n++; err != nil || e.DurableExecutionArn != want || e.Redriven != (redriven == engine.RedrivenYes) {
+				t.Errorf("%s: got %+v, %v", redriven, e, err)
+			}
+		}
+		if c, err := w.client.Count(t.Context(), filter); err != nil || n != 1 || c.Total != 1 {
+			t.Errorf("%s: got %d, and counts of %+v, %v", redriven, n, c, err)
+		}
+	}
+	x, err := w.client.Explain(t.Context(), started.ARN)
+	if err != nil || len(x.Forks) != 1 || x.Forks[0].DurableExecutionArn != forked || !x.Forks[0].Redrive ||
+		x.Forks[0].Status != protocol.ExecutionFailed || x.Forks[0].Timestamp == 0 {
+		t.Errorf("explained: got %+v, %v", x, err)
 	}
 }
 

@@ -23,8 +23,19 @@ type Explanation struct {
 	// ParentArn is the execution that invoked this one, OriginArn the one that it is a fork of.
 	ParentArn string `json:",omitempty"`
 	OriginArn string `json:",omitempty"`
+	// Forks are the executions that were last made of this one, the newest last: at most 20.
+	Forks []MadeFork `json:",omitempty"`
 	// Tags are those that it got at its start.
 	Tags map[string]string `json:",omitempty"`
+}
+
+// MadeFork is an execution that was made of another one.
+type MadeFork struct {
+	DurableExecutionArn string
+	Redrive             bool   `json:",omitempty"` // it tries again what failed
+	By                  string `json:",omitempty"` // who asked for it
+	Timestamp           protocol.Seconds
+	Status              protocol.ExecutionStatus `json:",omitempty"` // without for one that was deleted
 }
 
 // Reason is one thing that an execution is at, or waits for.
@@ -59,6 +70,9 @@ func (a *api) explain(w http.ResponseWriter, r *http.Request, arn string) error 
 		DurableExecutionArn: x.ARN, Status: x.Status, Text: x.Text, Total: x.Total,
 		ExpectedExecutionTimeoutTimestamp: protocol.Seconds(x.TimesOut), ParentArn: x.Parent, OriginArn: x.Origin,
 		SideBySide: x.SideBySide, Tags: x.Tags,
+	}
+	for _, f := range x.Forks {
+		out.Forks = append(out.Forks, MadeFork{f.ARN, f.Redrive, f.By, protocol.Seconds(f.At), f.Status})
 	}
 	for i := range x.Reasons {
 		out.Reasons = append(out.Reasons, reasonOf(&x.Reasons[i]))

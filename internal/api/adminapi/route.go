@@ -47,6 +47,12 @@ func (a *api) routes() []route.Route {
 
 		{Method: "GET", Path: Prefix + "functions", Operation: "FindFunctions", Access: route.Readers,
 			Serve: a.functions},
+		{Method: "GET", Path: function + "/events", Operation: "ListSavedEvents", Access: route.Readers,
+			Serve: a.savedEvents},
+		{Method: "POST", Path: function + "/events", Operation: "SaveEvent", Access: route.Operators,
+			Serve: a.saveEvent},
+		{Method: "DELETE", Path: function + "/events", Operation: "DeleteSavedEvent", Access: route.Operators,
+			Serve: a.forgetEvent},
 		{Method: "POST", Path: function + "/workers", Operation: "JoinWorker", Access: route.Functions, Serve: a.join},
 		{Method: "GET", Path: function, Operation: "DescribeFunction", Access: route.Readers, Serve: a.function},
 		{Method: "POST", Path: worker + "/next", Operation: "NextInvocation", Access: route.Functions,

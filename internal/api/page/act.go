@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -21,7 +22,7 @@ type actPage struct {
 	Chosen  []filterFor // the filter, for people
 	Others  []tab       // what else may be done to the same
 	Answers []tab       // of callbacks: both
-	Command string      // for a terminal; empty for chosen ones
+	Command *command    // nil if there is none
 	Back    string
 }
 
@@ -99,9 +100,10 @@ func (s *site) plan(r *http.Request) (frame, error) {
 			req.Filter.StartedBefore = protocol.TimestampOf(time.Now()) + 1 // this millisecond, too
 		}
 		p.Filter, p.Chosen = req.Filter.Values().Encode(), filterLabels(&at.filter)
-		p.Command = actionCommand(&req, at.FilterValues())
+		p.Command = filterCommand(req.Action, at.FilterValues())
 	case len(q["ARN"]) > 0:
 		req.ARNs, p.ARNs = q["ARN"], q["ARN"]
+		p.Command = chosenCommand(req.Action, req.ARNs)
 	default:
 		return frame{}, protocol.Errorf(protocol.CodeInvalidParameter,
 			"No execution is selected. Tick some in the list, or tick all that match, and choose the action then.")
@@ -122,19 +124,44 @@ func (s *site) plan(r *http.Request) (frame, error) {
 	return frame{Title: p.Verb() + " executions", Section: sectionExecutions, Style: "list", Page: p}, nil
 }
 
-// actionCommand does the same in a terminal, to all of a filter.
-func actionCommand(req *engine.JobRequest, filter url.Values) string {
-	line := "perdure "
-	switch req.Action {
+// verbOf is the verb of an action in a terminal.
+func verbOf(action engine.JobAction) string {
+	switch action {
 	case engine.JobSucceed, engine.JobFail:
-		line += "callback " + string(req.Action)
-	default:
-		line += string(req.Action)
+		return "callback " + string(action)
 	}
-	if len(filter) == 0 {
-		return line + " --name '*'"
+	return string(action)
+}
+
+// filterCommand does the same in a terminal, to all of a filter.
+func filterCommand(action engine.JobAction, filter url.Values) *command {
+	verb, which := verbOf(action), " --name '*'"
+	if len(filter) > 0 {
+		which = filterFlags(filter, false)
 	}
-	return line + filterFlags(filter, false)
+	return &command{"perdure " + verb + which,
+		append(slices.Clip(flagsOf[verb]), flag{Field: "rate", Words: " --rate ", Takes: "N"})}
+}
+
+// mostInCommand is how many executions a command names.
+const mostInCommand = 50
+
+// chosenCommand does the same in a terminal, to executions that were chosen one by one; nil if that is no command. Of
+// callbacks a command answers one.
+func chosenCommand(action engine.JobAction, arns []string) *command {
+	verb := verbOf(action)
+	if action == engine.JobSucceed || action == engine.JobFail || len(arns) > mostInCommand {
+		return nil
+	}
+	if len(arns) == 1 {
+		return &command{commandOf(verb, arns[0]), flagsOf[verb]}
+	}
+	line := "for arn in"
+	for _, arn := range arns {
+		line += " " + text.Quote(arn)
+	}
+	end := flag{Words: "; done", Fixed: true}
+	return &command{line + "; do perdure " + verb + ` "$arn"`, append(slices.Clip(flagsOf[verb]), end)}
 }
 
 // filterLabels says for people what a filter selects.
@@ -145,6 +172,9 @@ func filterLabels(f *engine.Filter) (all []filterFor) {
 			isMoment := key == "StartedAfter" || key == "StartedBefore" || key == "Since"
 			if t, err := time.Parse(time.RFC3339, value); err == nil && isMoment {
 				value = moment(protocol.TimestampOf(t))
+			}
+			if key == "Error" && value == engine.NoErrorType {
+				value = "without a type"
 			}
 			all = append(all, filterFor{filterWords[key], visible(value)})
 		}

@@ -48,7 +48,7 @@ func (p *listPage) foldAlike(items []engine.Summary) (shown []engine.Summary) {
 		if folded[k] == nil {
 			folded[k] = &alike{Function: arn.Function, Error: one.Error, Status: one.Status,
 				Path: p.With("Function", cmp.Or(p.Get("Function"), arn.Function), "Status", string(one.Status),
-					"Error", one.Error)}
+					"Error", engine.ErrorWord(one.Error), "Redriven", engine.RedrivenNo)}
 			p.folded = append(p.folded, folded[k])
 		}
 		folded[k].N++

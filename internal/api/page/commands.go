@@ -17,6 +17,71 @@ func (p *executionPage) Command(verb string, more ...string) string {
 	return commandOf(append([]string{verb, p.Name, "--function", p.Function}, more...)...)
 }
 
+// command is what does the same in a terminal as a form: with the flags that go with what is filled in. The browser
+// shows these, by the style sheet, and puts in what is written, by the script.
+type command struct {
+	Line  string
+	Flags []flag
+}
+
+// flag is a flag that comes with a field of the form: a box that is ticked, or a text that is not empty.
+type flag struct {
+	Field string
+	Words string // the flag, with the spaces around it
+	Takes string // stands for the field's text until that is put in; empty for a box
+	Each  bool   // each line of the text has the flag
+	Fixed bool   // it is always there
+	Other bool   // it comes when the text is another one than the page brought, which only the script knows
+}
+
+// flagsOf are the flags that the fields of forms stand for, by the verb of the command.
+var flagsOf = map[string][]flag{
+	"pause": {{Field: "reason", Words: " --reason ", Takes: "TEXT"},
+		{Field: "keep-timeout", Words: " --keep-timeout"}},
+	"resume": {{Field: "reason", Words: " --reason ", Takes: "TEXT"}},
+	"stop": {{Field: "reason", Words: " --reason ", Takes: "TEXT"}, {Field: "kill", Words: " --kill"},
+		{Field: "cascade", Words: " --cascade"}},
+	"skip":    {{Field: "operation", Words: " --operation ", Takes: "OPERATION"}, {Field: "every", Words: " --all"}},
+	"redrive": {{Field: "version", Words: " --to-version ", Takes: "VERSION"}},
+	"callback succeed": {{Field: "operation", Words: " --operation ", Takes: "OPERATION"},
+		{Field: "result", Words: " --result ", Takes: "TEXT"}},
+	"callback fail": {{Field: "operation", Words: " --operation ", Takes: "OPERATION"},
+		{Field: "error-type", Words: " --error-type ", Takes: "TYPE"},
+		{Field: "error-message", Words: " --error-message ", Takes: "TEXT"}},
+}
+
+// FormCommand is the command of a form that acts on the execution.
+func (p *executionPage) FormCommand(verb string) command {
+	return command{p.Command(verb), flagsOf[verb]}
+}
+
+// AnswerCommands are those of the form that answers a callback: with one field for a result, and for a reason.
+func (p *executionPage) AnswerCommands(callback string) []command {
+	return []command{
+		{commandOf("callback", "succeed", callback), []flag{{Field: "result", Words: " --result ", Takes: "TEXT"}}},
+		{commandOf("callback", "fail", callback, "--error-type", "Rejected"),
+			[]flag{{Field: "result", Words: " --error-message ", Takes: "TEXT"}}},
+	}
+}
+
+// otherEvent is the flag of a copy with another event.
+var otherEvent = flag{Field: "input", Words: " --event-json ", Takes: "JSON", Other: true}
+
+// ForkBeforeCommand runs an operation again, in a copy.
+func (p *executionPage) ForkBeforeCommand(operation string) command {
+	return command{p.Command("fork", "--before", operation), []flag{otherEvent}}
+}
+
+// ForkAfterCommands are those of a copy in which an operation has ended with another result, or with an error.
+func (p *executionPage) ForkAfterCommands(operation string) []command {
+	line := p.Command("fork", "--after", operation)
+	return []command{
+		{line, []flag{{Field: "result", Words: " --result ", Takes: "TEXT", Fixed: true}}},
+		{line, []flag{{Field: "error-type", Words: " --error-type ", Takes: "TYPE"},
+			{Field: "error-message", Words: " --error-message ", Takes: "TEXT", Fixed: true}}},
+	}
+}
+
 func commandOf(words ...string) string {
 	line := "perdure"
 	for _, word := range words {
@@ -29,7 +94,7 @@ func commandOf(words ...string) string {
 var flagOf = map[string]string{
 	"Function": "--function", "Qualifier": "--version", "Name": "--name", "Status": "--status", "Doing": "--doing",
 	"StartedAfter": "--started-after", "StartedBefore": "--started-before", "LongerThan": "--longer-than",
-	"Error": "--error", "Tag": "--tag",
+	"Error": "--error", "Tag": "--tag", "Redriven": "--redriven",
 }
 
 // filterFlags are the flags that say what a filter in an address does. A list takes the function as an argument.

@@ -1,11 +1,121 @@
 package page
 
 import (
+	"html"
+	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
 )
+
+var (
+	flagElement  = regexp.MustCompile(`data-flag="([^"]*)"( data-fixed| data-other)?`)
+	fieldElement = regexp.MustCompile(`<(?:input|textarea)[^>]* name="([^"]*)"[^>]*>`)
+)
+
+// TestCommandsFollowTheirForms: each flag of a command is that of a field in the page, which can tell the style sheet
+// whether it is filled in, and the style sheet knows it.
+func TestCommandsFollowTheirForms(t *testing.T) {
+	f := newFixture(t)
+	arn := f.started()
+	style := f.get(f.styleSheet("base"), 200)
+	at := "/ui/execution?arn=" + url.QueryEscape(arn)
+	seen := map[string]bool{}
+	look := func(path string) {
+		t.Helper()
+		text := f.get(path, 200)
+		fields := map[string]string{}
+		for _, m := range fieldElement.FindAllStringSubmatch(text, -1) {
+			fields[m[1]] += m[0]
+		}
+		for _, m := range flagElement.FindAllStringSubmatch(text, -1) {
+			name, always, field := m[1], m[2] != "", fields[m[1]]
+			seen[name] = true
+			if field == "" {
+				t.Errorf("%s: the flag of %s has no field", path, name)
+			}
+			if !always && !strings.Contains(field, `type="checkbox"`) && !strings.Contains(field, "placeholder=") {
+				t.Errorf("%s: the field %s has no placeholder, so nobody knows whether it is empty", path, name)
+			}
+			if !always && !strings.Contains(style, `[data-flag="`+name+`"]`) {
+				t.Errorf("%s: the style sheet does not know the flag of %s", path, name)
+			}
+		}
+	}
+	look(at)
+	look("/ui/start?function=approve")
+	for _, action := range engine.JobActions {
+		look("/ui/act?All=1&Action=" + string(action))
+	}
+	f.post("/ui/succeed", url.Values{"arn": {arn}, "callback": {f.callback(at)}, "result": {`"yes"`}}, http.StatusOK)
+	f.post("/ui/stop", url.Values{"arn": {arn}}, http.StatusOK)
+	look(at + "&op=1")
+	look("/ui/act?All=1&Action=redrive")
+	for _, flags := range flagsOf {
+		for _, one := range flags {
+			if !seen[one.Field] {
+				t.Errorf("no form was seen with %s", one.Field)
+			}
+		}
+	}
+}
+
+// styleSheet is the address of a style sheet.
+func (f *fixture) styleSheet(name string) string {
+	f.t.Helper()
+	m := regexp.MustCompile(`href="(/ui/static/css/` + name + `\.css[^"]*)"`).FindStringSubmatch(f.get("/ui/start", 200))
+	if m == nil {
+		f.t.Fatal("there is no such style sheet")
+	}
+	return m[1]
+}
+
+// callback is the id of the callback that a page offers to answer.
+func (f *fixture) callback(path string) string {
+	f.t.Helper()
+	m := callbackID.FindStringSubmatch(f.get(path, 200))
+	if m == nil {
+		f.t.Fatal("there is no callback to answer")
+	}
+	return html.UnescapeString(m[1])
+}
+
+// TestCommandsOfPlans: a plan shows the command for all of a filter, and for those that were chosen.
+func TestCommandsOfPlans(t *testing.T) {
+	words := func(c *command) (all []string) {
+		all = append(all, c.Line)
+		for _, one := range c.Flags {
+			all = append(all, one.Words+one.Takes)
+		}
+		return all
+	}
+	odd := "arn:aws:lambda:us-east-1:000000000000:function:f:$LATEST/durable-execution/n/i"
+	for name, test := range map[string]struct {
+		got  *command
+		want []string
+	}{
+		"all": {filterCommand(engine.JobStop, nil),
+			[]string{"perdure stop --name '*'", " --reason TEXT", " --kill", " --cascade", " --rate N"}},
+		"filter": {filterCommand(engine.JobFail, url.Values{"Function": {"pay"}}), []string{
+			"perdure callback fail --function pay", " --operation OPERATION", " --error-type TYPE", " --error-message TEXT", " --rate N"}},
+		"one": {chosenCommand(engine.JobDelete, []string{odd}), []string{"perdure delete '" + odd + "'"}},
+		"several": {chosenCommand(engine.JobRedrive, []string{odd, "b"}), []string{
+			"for arn in '" + odd + "' b; do perdure redrive \"$arn\"", " --to-version VERSION", "; done"}},
+	} {
+		if diff := cmp.Diff(test.want, words(test.got)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+	if c := chosenCommand(engine.JobStop, slices.Repeat([]string{odd}, mostInCommand+1)); c != nil {
+		t.Errorf("got a command of %d bytes for more executions than it may name", len(c.Line))
+	}
+}
 
 // A name that looks like a flag, and a tag with a space at its end, are found by what the page says of them.
 func TestOddNamesAreFound(t *testing.T) {

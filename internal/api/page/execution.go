@@ -30,7 +30,6 @@ type executionPage struct {
 	Cold     int           // of these: those that waited for a process to start
 	Starting time.Duration // for how long they did
 	Children int
-	Forks    []engine.Summary
 	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
 	Decodes  bool           // there is a decoder
 	numbers  map[string]int // of the operations that are reasons, by id
@@ -92,6 +91,9 @@ func (s *site) execution(w http.ResponseWriter, r *http.Request) error {
 	f := frame{Title: p.Name, Section: sectionExecutions, Refresh: p.Refresh, Page: p, tag: tag}
 	if p.Open() {
 		f.Live = liveExecution(at.arn)
+	}
+	if slices.ContainsFunc(p.Why.Forks, func(f engine.Fork) bool { return f.Status != "" && !f.Status.Closed() }) {
+		f.tag = "" // what becomes of its forks is no state of its own
 	}
 	return s.render(w, r, http.StatusOK, "execution", f)
 }
@@ -213,9 +215,6 @@ func (s *site) readView(ctx context.Context, p *executionPage, selected *operati
 	case "log":
 		p.Log, err = s.readLogView(ctx, p.place)
 	}
-	if err == nil {
-		err = s.readForks(ctx, p)
-	}
 	return err
 }
 
@@ -264,26 +263,4 @@ func (p *executionPage) scene(r *record) *scene {
 		}
 	}
 	return c
-}
-
-// maxForks bounds the executions that are looked at to find the forks of one.
-const maxForks = 20
-
-// readForks finds the executions that were made of this one, among those whose names begin like its own.
-func (s *site) readForks(ctx context.Context, p *executionPage) error {
-	if p.view != "timeline" || p.Open() {
-		return nil
-	}
-	items, _, err := s.engine.List(ctx, &engine.ListRequest{MaxItems: maxForks, Filter: engine.Filter{
-		Function: p.Function, Name: p.Name + "-*", StartedAfter: p.Started}})
-	if err != nil {
-		return nil // the function is not known any more
-	}
-	for _, item := range items {
-		why, err := s.engine.Explain(ctx, item.ARN)
-		if err == nil && why.Origin == p.ARN {
-			p.Forks = append(p.Forks, item)
-		}
-	}
-	return nil
 }

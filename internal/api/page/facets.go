@@ -98,7 +98,7 @@ var statusWords = map[protocol.ExecutionStatus]string{
 var filterWords = map[string]string{
 	"Function": "function", "Qualifier": "version", "Name": "name", "Status": "status", "StartedAfter": "started after",
 	"StartedBefore": "started before", "Doing": "doing", "LongerThan": "for longer than", "Since": "since before",
-	"Error": "error", "Tag": "tag",
+	"Error": "error", "Tag": "tag", "Redriven": "redriven",
 }
 
 // grouped writes a number with spaces between thousands, so a million is read at a glance.

@@ -13,7 +13,7 @@ import (
 type failureGroup struct {
 	engine.FailureCount
 	Last   *engine.Summary // the latest of them; nil if it is gone by now
-	filter engine.Filter   // which they are; those without a type cannot be told from the others
+	filter engine.Filter   // which they are
 }
 
 // Path is the list of them.
@@ -24,7 +24,11 @@ func (g *failureGroup) RedrivePath() string { return actPath(engine.JobRedrive, 
 
 // Command redrives all of them in a terminal.
 func (g *failureGroup) Command() string {
-	return "perdure redrive" + filterFlags(g.filter.Values(), false)
+	q := g.filter.Values()
+	if g.filter.Redriven == engine.RedrivenNo {
+		q.Del("Redriven") // it goes without saying
+	}
+	return "perdure redrive" + filterFlags(q, false)
 }
 
 // mostFailures is how many groups of failures a page shows.
@@ -37,7 +41,9 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 ) {
 	for _, one := range c.Failures[:min(len(c.Failures), most)] {
 		g := &failureGroup{FailureCount: one, filter: *of}
-		g.filter.Function, g.filter.Error = cmp.Or(of.Function, one.Function), one.Error // the former may name a version
+		g.filter.Function = cmp.Or(of.Function, one.Function) // the former may name a version
+		g.filter.Error = engine.ErrorWord(one.Error)
+		g.filter.Redriven = cmp.Or(of.Redriven, engine.RedrivenNo)
 		g.filter.Statuses = slices.DeleteFunc(slices.Clone(unsuccessful), func(status protocol.ExecutionStatus) bool {
 			return len(of.Statuses) > 0 && !slices.Contains(of.Statuses, status)
 		})
@@ -45,7 +51,7 @@ func (s *site) failures(r *http.Request, c *engine.Counts, most int, of *engine.
 		if err != nil {
 			return nil, err
 		}
-		if len(items) > 0 && g.Error != "" {
+		if len(items) > 0 {
 			g.Last = &items[0]
 		}
 		groups = append(groups, g)

@@ -210,6 +210,9 @@ func TestFailuresByError(t *testing.T) {
 			if strings.Contains(in.DurableExecutionArn, "/odd/") {
 				name = hostile
 			}
+			if strings.Contains(in.DurableExecutionArn, "/bare/") {
+				name = ""
+			}
 			answer, err := json.Marshal(map[string]any{"Status": "FAILED", "Error": map[string]string{"ErrorType": name}})
 			if err != nil {
 				t.Error(err)
@@ -220,7 +223,7 @@ func TestFailuresByError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"one", "two", "odd"} {
+	for _, name := range []string{"one", "two", "odd", "bare"} {
 		s, err := f.engine.Start(t.Context(), &engine.InvokeRequest{Function: "pay", Name: name})
 		if err != nil {
 			t.Fatal(err)
@@ -232,10 +235,14 @@ func TestFailuresByError(t *testing.T) {
 	page := f.get("/ui/function?name=pay", 200)
 	want(t, page, "What failed, by error", "Declined", "Redrive all 2",
 		"perdure redrive --function pay --status FAILED --status TIMED_OUT --error Declined",
-		"&lt;i&gt;It&#39;s", "Redrive all 1", `/ui/?Error=Declined&amp;Function=pay&amp;Status=FAILED&amp;Status=TIMED_OUT`)
+		"&lt;i&gt;It&#39;s", "Redrive all 1", `/ui/?Error=Declined&amp;Function=pay&amp;Redriven=no&amp;Status=FAILED&amp;Status=TIMED_OUT`)
 	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "Action=redrive") {
 		t.Error("an error became part of the page, or a reader may redrive")
 	}
+	want(t, page, "without a type", "--status TIMED_OUT --error -</code>")
+	want(t, f.get("/ui/", 200), "errors without a type", `Error=-&amp;Function=pay`)
+	want(t, f.get("/ui/act?Action=redrive&All=1&Error=-&Function=pay", 200), "Redrive 1 execution?", "bare",
+		`<span class="raw">without a type</span>`)
 	f.post("/ui/act", url.Values{"Action": {"redrive"}, "filter": {"Function=pay&Error=Declined&Status=FAILED"}}, http.StatusOK)
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil || len(jobs) != 1 || jobs[0].Action != engine.JobRedrive || jobs[0].Total != 2 {

@@ -41,8 +41,8 @@ func TestFailuresAlikeAreFolded(t *testing.T) {
 	}
 	// Those of one version are not all of the function.
 	page = f.settled("/ui/?Function=work:$LATEST")
-	want(t, page, "/ui/act?Action=redrive&amp;All=1&amp;Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED")
-	want(t, page, "/ui/?Error=Declined&amp;Function=work%3A%24LATEST&amp;Status=FAILED\" data-open")
+	want(t, page, "/ui/act?Action=redrive&amp;All=1&amp;Error=Declined&amp;Function=work%3A%24LATEST&amp;Redriven=no&amp;Status=FAILED")
+	want(t, page, "/ui/?Error=Declined&amp;Function=work%3A%24LATEST&amp;Redriven=no&amp;Status=FAILED\" data-open")
 }
 
 // Failures are alike if function, status and error are: one more of a kind is folded, the first ones of another are not.
@@ -70,10 +70,10 @@ func TestWhichFailuresAreAlike(t *testing.T) {
 	for _, a := range p.folded {
 		got = append(got, a.Title()+": "+a.Path)
 	}
-	want := `and 2 more: /ui/?Error=E&Function=a&Status=FAILED
-and 1 more: /ui/?Error=E&Function=b&Status=FAILED
-and 1 more: /ui/?Function=a&Status=TIMED_OUT
-and 1 more: /ui/?Error=F&Function=a&Status=FAILED`
+	want := `and 2 more: /ui/?Error=E&Function=a&Redriven=no&Status=FAILED
+and 1 more: /ui/?Error=E&Function=b&Redriven=no&Status=FAILED
+and 1 more: /ui/?Error=-&Function=a&Redriven=no&Status=TIMED_OUT
+and 1 more: /ui/?Error=F&Function=a&Redriven=no&Status=FAILED`
 	if got := strings.Join(got, "\n"); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}

@@ -92,7 +92,7 @@ func (s *site) list(r *http.Request) (frame, error) {
 
 // whyKey tells the states of an execution apart that a list shows.
 func whyKey(s *engine.Summary) string {
-	return s.ARN + " " + string(s.Status) + " " + strconv.FormatInt(int64(s.Since), 36)
+	return s.ARN + " " + string(s.Status) + " " + strconv.FormatInt(int64(s.Since), 36) + strconv.FormatBool(s.Redriven)
 }
 
 // beginWhys begins to find out why executions are where they are: the open ones first.
@@ -103,7 +103,7 @@ func (s *site) beginWhys(ctx context.Context, items []engine.Summary) (all []<-c
 			if one.Status.Closed() != closed {
 				continue
 			}
-			if closed {
+			if closed && !one.Redriven { // what became of the redrive changes
 				good = closedGood
 			}
 			find := func(ctx context.Context) (*engine.Explanation, error) { return s.engine.Explain(ctx, one.ARN) }
@@ -156,6 +156,16 @@ func (r *listRow) Reason() string {
 		line = strings.Join(words, ", ")
 	}
 	return visible(text.Clip(strings.Join(strings.Fields(line), " "), maxReasonText))
+}
+
+// Newest is the newest redrive of the execution, or the execution, which knows it, until that is known here.
+func (r *listRow) Newest() string {
+	if r.Why != nil {
+		if again := r.Why.Redriven(); again != nil && again.Status != "" {
+			return again.ARN
+		}
+	}
+	return r.ARN
 }
 
 // Percent is the part of its operations that has ended.

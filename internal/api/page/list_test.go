@@ -275,8 +275,9 @@ func TestEachActionHasItsForm(t *testing.T) {
 		"no action": {"filter": {"Name=*"}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
 		"nothing chosen": {"Action": {"stop"}},
 
-		"a bad rate": {"Action": {"stop"}, "filter": {"Name=*"}, "rate": {"NaN"}}, "a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
-		"no ARN": {"Action": {"stop"}, "ARN": {"nonsense"}},
+		"a bad rate":   {"Action": {"stop"}, "filter": {"Name=*"}, "rate": {"NaN"}},
+		"a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
+		"no ARN":       {"Action": {"stop"}, "ARN": {"nonsense"}},
 	} {
 		if page := f.post("/ui/act", bad, 400); strings.Contains(page, "<script>alert") {
 			t.Errorf("%s became part of the page", name)

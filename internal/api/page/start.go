@@ -48,7 +48,11 @@ const (
 )
 
 // Command starts the same in a terminal; the event is in a file there.
-func (p *startPage) Command() string { return commandOf("invoke", p.Function, "--event", "event.json") }
+func (p *startPage) Command() command {
+	return command{commandOf("invoke", "--event", "event.json", p.Function), []flag{
+		{Field: "version", Words: ":", Takes: "VERSION"}, {Field: "name", Words: " --name ", Takes: "NAME"},
+		{Field: "tags", Words: " --tag ", Takes: "KEY=VALUE", Each: true}}}
+}
 
 // startPath is the form for an event of a function.
 func startPath(function string, more ...any) string {

@@ -13,7 +13,7 @@ func TestStartForm(t *testing.T) {
 	f := newFixture(t)
 	f.crowd("done-1")
 	want(t, f.get("/ui/start?function=work", 200), "data-json", "None of work yet", "done-1", "$LATEST",
-		"perdure invoke work --event event.json")
+		"perdure invoke --event event.json work<span")
 	page := f.post("/ui/start", url.Values{"function": {"work"}, "name": {"done-2"}, "tags": {" tenant=acme \r\n\r\nurgent=\n"},
 		"event": {`{"note":"` + `</textarea><script>alert(1)</script>"}`}}, 200)
 	want(t, page, "done-2")

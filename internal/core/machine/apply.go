@@ -39,6 +39,8 @@ func (d *Draft) fold(r *Record) {
 		d.invokeAt, d.queuedSince = r.Time, r.Time
 	case executionForked:
 		d.applyFork()
+	case forked:
+		d.applyForked(r)
 	case parentNotified:
 		d.notified = true
 	case acted:

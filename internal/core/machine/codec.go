@@ -64,6 +64,7 @@ const (
 	fKill             = 39
 	fEmpty            = 40
 	fInit             = 41 // milliseconds
+	fRedrive          = 42
 )
 
 const (
@@ -181,7 +182,8 @@ func appendRecord(b []byte, r, before *Record) []byte {
 	b = appendString(b, fBy, r.By)
 	b = appendBool(b, fKill, r.Kill)
 	b = appendBool(b, fEmpty, r.Empty)
-	return appendInt(b, fInit, r.Init.Milliseconds())
+	b = appendInt(b, fInit, r.Init.Milliseconds())
+	return appendBool(b, fRedrive, r.Redrive)
 }
 
 func appendError(b []byte, e *protocol.ErrorObject) []byte {
@@ -377,6 +379,8 @@ func decodeRare(r *Record, field protowire.Number, v value) (err error) {
 		r.Kill = v.int != 0
 	case fEmpty:
 		r.Empty = v.int != 0
+	case fRedrive:
+		r.Redrive = v.int != 0
 	}
 	return err
 }

@@ -31,6 +31,7 @@
 //	inputs.go, stop.go, pause.go, skip.go  what others do to an execution
 //	act.go                        which acts of others are repeats
 //	fork.go, redrive.go           a new execution from the history of another
+//	forks.go                      what an execution knows of its copies
 //	record.go, apply.go           records, and the fold that changes state
 //	codec.go, load.go             records as bytes, and back
 //	vet.go, audit.go              what may be imported; what a stored execution must be like

@@ -41,6 +41,8 @@ type state struct {
 	putOff                protocol.Timestamp // milliseconds for which the timeout was paused
 	lastPause, lastResume accepted
 	acts                  []string // tokens of the latest acts, the newest last; never changed in place
+	forks                 []Fork   // the latest ones, the newest last; never changed in place
+	redriven              bool     // one of all forks tries again what failed
 
 	entries int64 // journal entries folded into this state
 	events  int64 // the last EventId
@@ -331,7 +333,7 @@ func (x *Execution) Size() int {
 		timers   = int(unsafe.Sizeof(timer{}))
 	)
 	return fixed + x.opsSize + x.replySize + textSize(x.result) + errorSize(x.err) + errorSize(x.failure) +
-		act*len(x.acts) + x.cascade.memory() +
+		act*len(x.acts) + x.forksSize() + x.cascade.memory() +
 		position*(cap(x.told)+cap(x.news)) + timers*cap(x.timers)
 }
 

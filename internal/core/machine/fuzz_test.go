@@ -25,6 +25,7 @@ func seedJournals(f *testing.F) [][][]byte {
 	other := invoked(f)
 	other.must(other.checkpoint(succeed("s", "1"), finish("1")))
 	other.end(pending)
+	other.keepFork("2", true)
 	return [][][]byte{r.journal, other.journal}
 }
 

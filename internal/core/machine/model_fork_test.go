@@ -26,6 +26,10 @@ func (m *model) forkIt(rt *rapid.T) {
 		rt.Fatal(err)
 	}
 	f.commit(d)
+	m.do(func(d *machine.Draft) error {
+		d.KeepFork(&machine.Fork{ARN: f.x.ARN(), Redrive: rapid.Bool().Draw(rt, "redrive")})
+		return nil
+	})
 	if !machine.Same(f.x, f.reload()) {
 		rt.Fatal("what is read back of a fork is another execution")
 	}

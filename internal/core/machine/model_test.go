@@ -778,6 +778,7 @@ func readings(x *machine.Execution, now protocol.Timestamp) string {
 		x.Entries(), x.Events(), x.Invoking(), x.Fence(), x.Failures(), x.InvokeAt(), x.WantsInvocation(now),
 		x.Usage(), x.Outcome(), x.Deleting(), x.Deletable(now), describePause(x.Paused()), x.TimesOut(),
 		x.Due(), x.Wanted(), x.Expires(), x.Updated(), x.Doing(), x.Since(), x.OwesParent(), x.OwesChildren(), x.Killed(), x.StoppedBy(),
+		x.Forks(), x.Redriven(),
 		len(x.Calls()), next,
 		string(protocol.AppendOperations(nil, page, protocol.API)), string(protocol.AppendOperations(nil, ops(x), protocol.Envelope)),
 	)

@@ -30,6 +30,8 @@ type Record struct {
 	Failed bool
 	// BadOutput goes with a failed InvocationCompleted: the function answered against the rules.
 	BadOutput bool
+	// Redrive goes with forked: the fork tries again what failed.
+	Redrive bool
 	// Lost goes with a failed InvocationCompleted: it does not count as the function's failure.
 	Lost bool
 	// RetryAt goes with InvocationCompleted: when to invoke again even if nothing happens.
@@ -69,6 +71,8 @@ const (
 	// executionForked ends the records copied from another execution: the function knows them, so they are not
 	// news.
 	executionForked protocol.EventType = "executionForked"
+	// forked: the execution DurableExecutionARN is a fork of this one; By asked for it.
+	forked protocol.EventType = "forked"
 	// parentNotified: the outcome has reached the execution that invoked this one.
 	parentNotified protocol.EventType = "parentNotified"
 	// acted: the entry is that of an act with the token ClientToken, whose repeat does nothing.
@@ -88,7 +92,7 @@ var internal = map[protocol.EventType]*protocol.Meaning{
 	pauseRequested:    {Execution: protocol.ExecutionPausing},
 	pauseCancelled:    {Execution: protocol.ExecutionRunning},
 	invocationStarted: {}, checkpointAccepted: {}, executionClosing: {}, deletionRequested: {},
-	retrySkipped: {}, executionForked: {}, parentNotified: {}, acted: {},
+	retrySkipped: {}, executionForked: {}, forked: {}, parentNotified: {}, acted: {},
 	killRequested: {}, cascadeRequested: {}, cascadeEnded: {},
 }
 

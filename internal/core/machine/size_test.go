@@ -45,6 +45,14 @@ func TestSize(t *testing.T) {
 			return []protocol.Update{u}
 		}),
 		"a large reply": many(100, func(id string) []protocol.Update { return []protocol.Update{succeed(id, text(5000))} }),
+		"forks": func(r *run) {
+			for i := range 20 {
+				r.do(func(d *machine.Draft) error {
+					d.KeepFork(&machine.Fork{ARN: forkARN(fmt.Sprint(i)), By: text(256)})
+					return nil
+				})
+			}
+		},
 		"a large result": func(r *run) {
 			u := finish(text(1_000_000))
 			r.must(r.checkpoint(u))

@@ -59,6 +59,7 @@ func (v *vetter) record(r *Record) error {
 	v.faults = v.faults[:0]
 	v.require(known(r.Type), "there are no such records")
 	v.require((r.Event.ID != 0) == isEventType(r.Type) && r.Event.ID >= 0, "it has the event id %d", r.Event.ID)
+	v.require(r.Type != forked || r.DurableExecutionARN != "", "it names no fork")
 	v.texts(r)
 	v.numbers(r)
 	switch {

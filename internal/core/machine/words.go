@@ -31,6 +31,7 @@ var words = [...]string{
 	protocol.SubTypeMap, protocol.SubTypeMapIteration, protocol.SubTypeParallel, protocol.SubTypeParallelBranch,
 	protocol.SubTypeDag,
 	string(acted), string(killRequested), string(cascadeRequested), string(cascadeEnded),
+	string(forked),
 }
 
 var numbers = func() map[string]int64 {

@@ -69,6 +69,8 @@ type Row struct {
 	// Error is the type of the error with which it ended, and Message the beginning of its text, for people; both empty
 	// for none.
 	Error, Message string
+	// Redriven says that a fork tries again what failed.
+	Redriven bool
 	// Tags are the tags that it got at its start, or nil: valid texts. Nobody changes the map.
 	Tags map[string]string
 	// InputHash is the SHA-256 of the input, for comparing a repeated start.
@@ -96,8 +98,8 @@ type Write struct {
 	ID    string
 	Entry Entry
 	// Row replaces the execution's row; nil leaves it. Entry 1 creates the execution and needs a row. Of later rows
-	// only Status, Closed, Due, Wanted, Expires, Doing, Since, Error, Message and Owner count; the rest stays as with
-	// entry 1.
+	// only Status, Closed, Due, Wanted, Expires, Doing, Since, Error, Message, Redriven and Owner count; the rest stays
+	// as with entry 1.
 	Row *Row
 	// Calls are the calls that the execution begins to want, and those that it no longer wants. They are deleted
 	// with it.
@@ -222,6 +224,7 @@ type Query struct {
 	Doing    uint32             // only rows that do at least one of these
 	Since    protocol.Timestamp // only rows whose Since is before this moment
 	Error    string
+	Redriven *bool             // only rows of which this is true
 	Tags     map[string]string // only rows with all of these
 	Stuck    *Stuck
 

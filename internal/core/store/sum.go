@@ -24,6 +24,13 @@ func (p place) text(s string) place {
 
 func (p place) number(n int64) place { return binary.BigEndian.AppendUint64(p, uint64(n)) }
 
+func (p place) flag(is bool) place {
+	if is {
+		return append(p, 1)
+	}
+	return append(p, 0)
+}
+
 // places are used again: each commit has a sum or three.
 var places = sync.Pool{New: func() any { return new(place) }}
 
@@ -49,7 +56,7 @@ func (r *Row) Sums() (identity, state uint32) {
 	state = sum(nil, func(p place) place {
 		return p.text(r.ID).text(string(r.Status)).number(int64(r.Closed)).
 			number(int64(r.Due)).number(int64(r.Wanted)).number(int64(r.Expires)).
-			number(int64(r.Doing)).number(int64(r.Since)).text(r.Error).text(r.Message)
+			number(int64(r.Doing)).number(int64(r.Since)).text(r.Error).text(r.Message).flag(r.Redriven)
 	})
 	return identity, state
 }

@@ -216,6 +216,7 @@ func compare(row *store.Row, x *machine.Execution) []string {
 	differ("when it is due", row.Due, x.Due())
 	differ("from when on an invocation is wanted", row.Wanted, x.Wanted())
 	differ("when it expires", row.Expires, x.Expires())
+	differ("whether it was redriven", row.Redriven, x.Redriven())
 	differ("the hash of the input", fmt.Sprintf("%x", row.InputHash), fmt.Sprintf("%x", x.InputHash()))
 	return problems
 }

@@ -54,6 +54,7 @@ func selects(q *store.Query, row *store.Row) bool {
 		(len(q.Statuses) == 0 || slices.Contains(q.Statuses, row.Status)) &&
 		(q.Name == "" || store.MatchName(q.Name, row.Name)) &&
 		(q.Error == "" || row.Error == q.Error) &&
+		(q.Redriven == nil || row.Redriven == *q.Redriven) &&
 		(q.Doing == 0 || row.Doing&q.Doing != 0) &&
 		(q.Since == 0 || row.Doing != 0 && row.Since < q.Since)
 }

@@ -158,7 +158,7 @@ func (s *Store) setRowLocked(e *execution, row *store.Row) {
 	e.row.Status, e.row.Closed, e.row.Due = row.Status, row.Closed, row.Due
 	e.row.Wanted, e.row.Expires = row.Wanted, row.Expires
 	e.row.Doing, e.row.Since = row.Doing, row.Since
-	e.row.Error, e.row.Message = row.Error, row.Message
+	e.row.Error, e.row.Message, e.row.Redriven = row.Error, row.Message, row.Redriven
 }
 
 func (s *Store) setCallLocked(e *execution, c store.Call) {

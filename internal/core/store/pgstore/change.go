@@ -72,7 +72,8 @@ func (c *change) add(w *store.Write) error {
 // setState takes over what later rows change.
 func setState(r, from *store.Row) {
 	r.Status, r.Closed, r.Due, r.Wanted, r.Expires = from.Status, from.Closed, from.Due, from.Wanted, from.Expires
-	r.Doing, r.Since, r.Error, r.Message = from.Doing, from.Since, from.Error, from.Message
+	r.Doing, r.Since = from.Doing, from.Since
+	r.Error, r.Message, r.Redriven = from.Error, from.Message, from.Redriven
 	if from.Owner != store.KeepOwner {
 		r.Owner = from.Owner
 	}
@@ -132,6 +133,7 @@ type states struct {
 	status                                                    []string
 	closed, due, wanted, expires, doing, since, owner, sumNow []int64
 	err, message                                              []string
+	redriven                                                  []bool
 }
 
 func (s *states) add(r *store.Row, state uint32) {
@@ -140,11 +142,13 @@ func (s *states) add(r *store.Row, state uint32) {
 	s.wanted, s.expires = append(s.wanted, int64(r.Wanted)), append(s.expires, int64(r.Expires))
 	s.doing, s.since = append(s.doing, int64(r.Doing)), append(s.since, int64(r.Since))
 	s.err, s.message = append(s.err, r.Error), append(s.message, r.Message)
+	s.redriven = append(s.redriven, r.Redriven)
 	s.owner, s.sumNow = append(s.owner, int64(r.Owner)), append(s.sumNow, int64(state))
 }
 
 func (s *states) args() []any {
-	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.err, s.message, s.sumNow}
+	return []any{s.status, s.closed, s.due, s.wanted, s.expires, s.doing, s.since, s.owner, s.err, s.message,
+		s.redriven, s.sumNow}
 }
 
 // arraysOf gathers the values of a group, ordered by execution, so that two transactions lock in one order.

@@ -21,7 +21,7 @@ const (
 			ORDER BY function, version, owner, wanted, id LIMIT $2 FOR UPDATE SKIP LOCKED)` + sqlTake
 	sqlTake = ` UPDATE perdure.executions e SET owner = $1 FROM picked WHERE e.id = picked.id
 		RETURNING e.id, arn, function, version, name, status, started, closed, due, wanted, expires,
-			doing, since, picked.owner, error, message, tags, input_hash, sum, state_sum`
+			doing, since, picked.owner, error, message, redriven, tags, input_hash, sum, state_sum`
 )
 
 // What the dead own is found owner by owner, those first that died first. Whoever is not among the nodes is dead, too.

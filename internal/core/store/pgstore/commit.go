@@ -17,7 +17,7 @@ const (
 		"tags text, input_hash bytea, sum bigint, " + ofState
 	ofRows  = "id text, " + ofState
 	ofState = "status text, closed bigint, due bigint, wanted bigint, expires bigint, doing bigint, since bigint, " +
-		"owner bigint, error text, message text, state_sum bigint"
+		"owner bigint, error text, message text, redriven boolean, state_sum bigint"
 	ofTags  = "key text, value text, id text"
 	ofCalls = "id text, operation text, function text, version text, wanted bigint, owner bigint"
 )
@@ -43,7 +43,7 @@ const (
 	sqlCreated = `, created AS (
 		INSERT INTO perdure.executions (` + columns + `)
 		SELECT id, arn, function, version, name, status, started, closed, due, wanted, expires,
-			doing, since, greatest(owner, 0), error, message, tags, input_hash, sum, state_sum
+			doing, since, greatest(owner, 0), error, message, redriven, tags, input_hash, sum, state_sum
 		FROM n WHERE job NOT IN (SELECT job FROM bad)
 		AND (SELECT d.id FROM perdure.deletions d WHERE d.id = n.id) IS NULL ON CONFLICT DO NOTHING RETURNING id)`
 	sqlTags = `, tagged AS (
@@ -56,7 +56,7 @@ const (
 	sqlUpdated = `, updated AS (
 		UPDATE perdure.executions e SET status = r.status, closed = r.closed, due = r.due, wanted = r.wanted,
 			expires = r.expires, doing = r.doing, since = r.since, state_sum = r.state_sum,
-			error = r.error, message = r.message,
+			error = r.error, message = r.message, redriven = r.redriven,
 			owner = CASE WHEN r.owner < 0 THEN e.owner ELSE r.owner END
 		FROM r WHERE e.id = r.id AND (r.id IN (SELECT id FROM appended)) IS TRUE RETURNING e.id)`
 	sqlCallsSet = `, begun AS (

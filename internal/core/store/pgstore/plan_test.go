@@ -24,11 +24,11 @@ const history = 200_000
 // and 2,000 that want an invocation, owned by three nodes and by nobody; a call of each.
 var fillHistory = []string{
 	`INSERT INTO perdure.executions SELECT 'old-' || lpad(i::text, 9, '0'), 'arn:' || i, 'f' || i % 10, '1', 'name-' || i,
-		CASE WHEN i % 100 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, i, i, 0, 0, 1000000 + i, 0, 0, 0, CASE WHEN i % 100 = 0 THEN 'Busy' ELSE '' END, '', '', '\x00', 0, 0
+		CASE WHEN i % 100 = 0 THEN 'FAILED' ELSE 'SUCCEEDED' END, i, i, 0, 0, 1000000 + i, 0, 0, 0, CASE WHEN i % 100 = 0 THEN 'Busy' ELSE '' END, '', i % 200 = 0, '', '\x00', 0, 0
 		FROM generate_series(1, $1::bigint) i`,
 	`INSERT INTO perdure.executions SELECT 'open-' || lpad(i::text, 9, '0'), 'arn:' || i, 'f' || i % 10, '1', 'open-' || i,
 		'RUNNING', i, 0, CASE WHEN i % 2 = 0 THEN 1000 + i ELSE 0 END, CASE WHEN i % 2 = 1 THEN 1000 + i ELSE 0 END, 0,
-		1 << (i % 4)::int, i, i % 4, '', '', '', '\x00', 0, 0 FROM generate_series(1, 7000) i`,
+		1 << (i % 4)::int, i, i % 4, '', '', false, '', '\x00', 0, 0 FROM generate_series(1, 7000) i`,
 	`INSERT INTO perdure.tags SELECT 'team', CASE WHEN started % 3 = 0 THEN 'red' ELSE 'blue' END, id FROM perdure.executions`,
 	`INSERT INTO perdure.calls SELECT id, '1', function, '1', 5, owner FROM perdure.executions WHERE id >= 'open-'`,
 	`INSERT INTO perdure.journal SELECT id, seq, 0, 'data' FROM perdure.executions, generate_series(1, 3) seq`,
@@ -86,7 +86,8 @@ func queries() []query {
 	}
 	for name, q := range map[string]store.Query{
 		"what runs": {Statuses: running}, "what is paused": {Statuses: []protocol.ExecutionStatus{protocol.ExecutionPaused}},
-		"what failed": {Statuses: failed}, "the doing": {Doing: 4}, "what is stuck": {Stuck: stuck},
+		"what failed": {Statuses: failed}, "what failed and was not redriven": {Statuses: failed, Redriven: new(false)},
+		"the doing": {Doing: 4}, "what is stuck": {Stuck: stuck},
 	} {
 		sql, args := counting(&q, store.Grouping{Status: true, Error: len(q.Statuses) == 1}, nil, q.Statuses)
 		all = append(all, query{name: "count " + name, sql: sql, args: args, pages: 9000})
@@ -101,7 +102,8 @@ func queries() []query {
 		"list a function's bad": {Function: "f1", Statuses: []protocol.ExecutionStatus{protocol.ExecutionStopped}},
 		"list the doing":        {Doing: 4}, "list the doing since": {Since: 50, Function: "f1"},
 		"list what is stuck": {Stuck: stuck}, "list what is stuck of a function": {Stuck: stuck, Function: "f1"},
-		"list an error": {Error: "Busy", Statuses: failed}, "list a tag": {Tags: map[string]string{"team": "red"}},
+		"list what was not redriven": {Statuses: failed, Redriven: new(false)},
+		"list an error":              {Error: "Busy", Statuses: failed}, "list a tag": {Tags: map[string]string{"team": "red"}},
 		"list a tag's failed": {Tags: map[string]string{"team": "red"}, Statuses: failed},
 	} {
 		q.Limit = 20

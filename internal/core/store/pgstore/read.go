@@ -12,7 +12,7 @@ import (
 )
 
 const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires,
-	doing, since, owner, error, message, tags, input_hash, sum, state_sum`
+	doing, since, owner, error, message, redriven, tags, input_hash, sum, state_sum`
 
 const (
 	sqlRow   = `SELECT ` + columns + ` FROM perdure.executions WHERE id = $1`
@@ -110,7 +110,7 @@ func scanRow(rows pgx.Rows) (*store.Row, error) {
 	var doing, identitySum, stateSum int64
 	err := rows.Scan(&r.ID, &r.ARN, &r.Function, &r.Version, &r.Name, (*string)(&r.Status), (*int64)(&r.Started),
 		(*int64)(&r.Closed), (*int64)(&r.Due), (*int64)(&r.Wanted), (*int64)(&r.Expires), &doing, (*int64)(&r.Since),
-		(*int64)(&r.Owner), &r.Error, &r.Message, &tags, &hash, &identitySum, &stateSum)
+		(*int64)(&r.Owner), &r.Error, &r.Message, &r.Redriven, &tags, &hash, &identitySum, &stateSum)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ CREATE TABLE perdure.executions (
 	owner      bigint NOT NULL,
 	error      text   COLLATE "C" NOT NULL,
 	message    text   COLLATE "C" NOT NULL,
+	redriven   boolean NOT NULL,
 	tags       text   COLLATE "C" NOT NULL,
 	input_hash bytea  NOT NULL,
 	sum        bigint NOT NULL,
@@ -54,11 +55,11 @@ CREATE INDEX executions_due ON perdure.executions (owner, due, id) WHERE due > 0
 CREATE INDEX executions_wanted ON perdure.executions (function, version, owner, wanted, id) WHERE wanted > 0;
 CREATE INDEX executions_expires ON perdure.executions (expires, id) WHERE expires > 0;
 CREATE INDEX executions_owner ON perdure.executions (owner, id) WHERE owner > 0;
-CREATE INDEX executions_status ON perdure.executions (status, id) INCLUDE (function, version, error, doing)
+CREATE INDEX executions_status ON perdure.executions (status, id) INCLUDE (function, version, error, doing, redriven)
 	WHERE status <> 'RUNNING';
-CREATE INDEX executions_running ON perdure.executions (id) INCLUDE (doing, since, function, version, status, error)
-	WHERE status = 'RUNNING' OR doing > 0;
-CREATE INDEX executions_error ON perdure.executions (error, function, version, status, id)
+CREATE INDEX executions_running ON perdure.executions (id)
+	INCLUDE (doing, since, function, version, status, error, redriven) WHERE status = 'RUNNING' OR doing > 0;
+CREATE INDEX executions_error ON perdure.executions (error, function, version, status, id, redriven)
 	WHERE status = 'FAILED' OR status = 'TIMED_OUT' OR status = 'STOPPED';
 
 CREATE TABLE perdure.tags (

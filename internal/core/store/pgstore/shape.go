@@ -26,6 +26,7 @@ column executions.input_hash bytea
 column executions.message text
 column executions.name text
 column executions.owner bigint
+column executions.redriven boolean
 column executions.since bigint
 column executions.started bigint
 column executions.state_sum bigint
@@ -71,14 +72,14 @@ index deletions_at USING btree (at)
 index deletions_pkey USING btree (id)
 index documents_pkey USING btree (kind, key)
 index executions_due USING btree (owner, due, id) WHERE (due > 0)
-index executions_error USING btree (error, function, version, status, id) WHERE ((status = 'FAILED'::text) OR (status = 'TIMED_OUT'::text) OR (status = 'STOPPED'::text))
+index executions_error USING btree (error, function, version, status, id, redriven) WHERE ((status = 'FAILED'::text) OR (status = 'TIMED_OUT'::text) OR (status = 'STOPPED'::text))
 index executions_expires USING btree (expires, id) WHERE (expires > 0)
 index executions_function USING btree (function, id)
 index executions_name USING btree (function, name) INCLUDE (id)
 index executions_owner USING btree (owner, id) WHERE (owner > 0)
 index executions_pkey USING btree (id)
-index executions_running USING btree (id) INCLUDE (doing, since, function, version, status, error) WHERE ((status = 'RUNNING'::text) OR (doing > 0))
-index executions_status USING btree (status, id) INCLUDE (function, version, error, doing) WHERE (status <> 'RUNNING'::text)
+index executions_running USING btree (id) INCLUDE (doing, since, function, version, status, error, redriven) WHERE ((status = 'RUNNING'::text) OR (doing > 0))
+index executions_status USING btree (status, id) INCLUDE (function, version, error, doing, redriven) WHERE (status <> 'RUNNING'::text)
 index executions_wanted USING btree (function, version, owner, wanted, id) WHERE (wanted > 0)
 index files_at USING btree (at) WHERE (parts = 0)
 index files_name USING btree (name) WHERE (parts > 0)

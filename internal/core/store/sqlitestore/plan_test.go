@@ -54,6 +54,8 @@ func TestQueryPlans(t *testing.T) {
 			"USING COVERING INDEX executions_status (status=?); SEARCH t EXISTS USING COVERING INDEX tags_execution " +
 				"(execution=? AND key=? AND value=?)"},
 		{"list an error", list(store.Query{Error: "e", Statuses: failed}), "USING COVERING INDEX executions_status (status=?)"},
+		{"list what failed and was not redriven", list(store.Query{Redriven: new(false), Statuses: failed}),
+			"USING COVERING INDEX executions_status (status=?)"},
 		{"tagged", sqlTagged, "PRIMARY KEY (key=? AND value=?)"},
 		{"erring", sqlErring, "COVERING INDEX executions_error (error=?)"},
 		{"untag", sqlUntag, "tags_execution (execution=?)"},
@@ -98,6 +100,9 @@ func TestCountReadsIndexes(t *testing.T) {
 		{"by status", store.Query{Function: "f", Version: "1"}, store.Grouping{Status: true}, false},
 		{"of an error", store.Query{Error: "e"}, store.Grouping{Status: true}, false},
 		{"failures", store.Query{Statuses: failed}, store.Grouping{Function: true, Error: true}, false},
+		{"failures not redriven", store.Query{Statuses: failed, Redriven: new(false)},
+			store.Grouping{Function: true, Error: true}, false},
+		{"what was not redriven", store.Query{Redriven: new(false)}, store.Grouping{Status: true}, false},
 		{"what is open", store.Query{Statuses: []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPaused}},
 			store.Grouping{Function: true, Status: true}, true},
 		{"what is done", store.Query{Doing: 1}, store.Grouping{Doing: true}, true},

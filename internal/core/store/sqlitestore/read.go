@@ -12,7 +12,7 @@ import (
 )
 
 const columns = `id, arn, function, version, name, status, started, closed, due, wanted, expires,
-	doing, since, error, message, tags, input_hash, sum, state_sum`
+	doing, since, error, message, redriven, tags, input_hash, sum, state_sum`
 
 const (
 	sqlRow     = `SELECT ` + columns + ` FROM executions WHERE id = $1`
@@ -95,7 +95,7 @@ func (r *reader) all(rows *sql.Rows, err error) ([]*store.Row, error) {
 // scan reads the columns. A value of another type than was written is damage like any other.
 func scan(into func(dest ...any) error) (*store.Row, error) {
 	var r store.Row
-	v := make(values, 19)
+	v := make(values, 20)
 	if err := into(v.places()...); err != nil {
 		return nil, err
 	}
@@ -105,12 +105,12 @@ func scan(into func(dest ...any) error) (*store.Row, error) {
 	r.Due, r.Wanted, r.Expires = protocol.Timestamp(v.int(8)), protocol.Timestamp(v.int(9)),
 		protocol.Timestamp(v.int(10))
 	r.Doing, r.Since = uint32(v.int(11)), protocol.Timestamp(v.int(12))
-	r.Error, r.Message = v.text(13), v.text(14)
-	r.SetTagText(v.text(15))
-	copy(r.InputHash[:], v.blob(16))
+	r.Error, r.Message, r.Redriven = v.text(13), v.text(14), v.int(15) == 1
+	r.SetTagText(v.text(16))
+	copy(r.InputHash[:], v.blob(17))
 	identity, state := r.Sums()
-	r.Damaged = v.int(17) != int64(identity) || v.int(18) != int64(state) || len(v.blob(16)) != len(r.InputHash) ||
-		v.int(11) != int64(r.Doing)
+	r.Damaged = v.int(18) != int64(identity) || v.int(19) != int64(state) || len(v.blob(17)) != len(r.InputHash) ||
+		v.int(11) != int64(r.Doing) || v.int(15)>>1 != 0
 	return &r, nil
 }
 

@@ -61,6 +61,7 @@ CREATE TABLE executions (
 	since      INTEGER NOT NULL,
 	error      TEXT    NOT NULL,
 	message    TEXT    NOT NULL,
+	redriven   INTEGER NOT NULL,
 	tags       TEXT    NOT NULL,
 	input_hash BLOB    NOT NULL,
 	sum        INTEGER NOT NULL,
@@ -72,10 +73,11 @@ CREATE INDEX executions_function ON executions (function, id, status);
 CREATE INDEX executions_due ON executions (due, id) WHERE due > 0;
 CREATE INDEX executions_wanted ON executions (function, version, wanted, id) WHERE wanted > 0;
 CREATE INDEX executions_expires ON executions (expires, id) WHERE expires > 0;
-CREATE INDEX executions_status ON executions (status, id, function, version, error, doing) WHERE status <> 'RUNNING';
-CREATE INDEX executions_running ON executions (id, doing, since, function, version, status, name, error)
+CREATE INDEX executions_status ON executions (status, id, function, version, error, doing, redriven)
+	WHERE status <> 'RUNNING';
+CREATE INDEX executions_running ON executions (id, doing, since, function, version, status, name, error, redriven)
 	WHERE status = 'RUNNING' OR doing > 0;
-CREATE INDEX executions_error ON executions (error, function, version, status, id)
+CREATE INDEX executions_error ON executions (error, function, version, status, id, redriven)
 	WHERE status IN ('FAILED', 'TIMED_OUT', 'STOPPED');
 
 CREATE TABLE tags (

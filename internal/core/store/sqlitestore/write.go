@@ -20,9 +20,9 @@ const (
 		VALUES (?, (SELECT seq + 1 FROM journal WHERE id = ? AND seq = ?), ?, ?)`
 	sqlStart  = `INSERT INTO journal (id, seq, sum, data) VALUES (?, 1, ?, ?) ON CONFLICT DO NOTHING`
 	sqlCreate = `INSERT INTO executions (` + columns + `)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`
 	sqlUpdate = `UPDATE executions SET status = ?, closed = ?, due = ?, wanted = ?, expires = ?,
-		doing = ?, since = ?, error = ?, message = ?, state_sum = ? WHERE id = ?`
+		doing = ?, since = ?, error = ?, message = ?, redriven = ?, state_sum = ? WHERE id = ?`
 	sqlTag = `INSERT OR IGNORE INTO tags (key, value, execution) VALUES (?, ?, ?)`
 )
 
@@ -115,7 +115,7 @@ func (tx *transaction) writeNext(w *store.Write) error {
 	r := w.Row
 	_, state := r.Sums()
 	err = changed(tx.update.Exec(string(r.Status), int64(r.Closed), int64(r.Due), int64(r.Wanted),
-		int64(r.Expires), int64(r.Doing), int64(r.Since), r.Error, r.Message, int64(state), r.ID))
+		int64(r.Expires), int64(r.Doing), int64(r.Since), r.Error, r.Message, r.Redriven, int64(state), r.ID))
 	if errors.Is(err, store.ErrConflict) {
 		return fmt.Errorf("execution %s has a journal but no row", w.ID)
 	}
@@ -127,7 +127,7 @@ func (tx *transaction) writeFirst(w *store.Write) error {
 	identity, state := r.Sums()
 	err := changed(tx.create.Exec(r.ID, r.ARN, r.Function, r.Version, r.Name, string(r.Status),
 		int64(r.Started), int64(r.Closed), int64(r.Due), int64(r.Wanted), int64(r.Expires), int64(r.Doing),
-		int64(r.Since), r.Error, r.Message, r.TagText(), r.InputHash[:], int64(identity), int64(state)))
+		int64(r.Since), r.Error, r.Message, r.Redriven, r.TagText(), r.InputHash[:], int64(identity), int64(state)))
 	if err != nil {
 		return err
 	}

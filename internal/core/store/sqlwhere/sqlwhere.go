@@ -88,6 +88,9 @@ func Of(q *store.Query, tags string) *Conditions {
 		}
 	}
 	c.name(q.Name)
+	if q.Redriven != nil {
+		c.Add("redriven = $%d", *q.Redriven)
+	}
 	for _, key := range slices.Sorted(maps.Keys(q.Tags)) {
 		c.All = append(c.All, fmt.Sprintf("EXISTS (SELECT 1 FROM %s t WHERE t.execution = executions.id AND "+
 			"t.key = $%d AND t.value = $%d)", tags, c.arg(key), c.arg(q.Tags[key])))

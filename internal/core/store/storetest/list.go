@@ -36,6 +36,7 @@ func library(t *testing.T, s store.Store) {
 		if i%5 == 0 { // 0 and 5
 			row.Error = "*odd.Error"
 		}
+		row.Redriven = i == 0 || i == 8
 		row.Tags = map[string]string{"parity": fmt.Sprint(i % 2), "third": fmt.Sprint(i % 3)}
 		mustCommit(t, s, start(row))
 	}
@@ -82,6 +83,15 @@ func testList(t *testing.T, s store.Store) {
 			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}}, "5"},
 		{"error, status, function", store.Query{Error: "Busy", Function: "f",
 			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionStopped}}, "82"},
+		{"redriven", store.Query{Redriven: new(true)}, "80"},
+		{"not redriven", store.Query{Redriven: new(false)}, "97654321"},
+		{"failed, redriven", store.Query{Redriven: new(true),
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed}}, "8"},
+		{"failed or stopped, not redriven", store.Query{Redriven: new(false),
+			Statuses: []protocol.ExecutionStatus{protocol.ExecutionFailed, protocol.ExecutionStopped}}, "52"},
+		{"error, not redriven", store.Query{Error: "Busy", Redriven: new(false)}, "2"},
+		{"tag, redriven", store.Query{Tags: map[string]string{"third": "2"}, Redriven: new(true)}, "8"},
+		{"doing, redriven", store.Query{Doing: 1<<0 | 1<<4, Redriven: new(true)}, "0"},
 		{"error of none", store.Query{Error: "busy"}, ""},
 		{"tag", store.Query{Tags: map[string]string{"third": "1"}}, "741"},
 		{"tags", store.Query{Tags: map[string]string{"third": "1", "parity": "0"}}, "4"},
@@ -299,6 +309,12 @@ func testCount(t *testing.T, s store.Store) {
 			store.Grouping{Function: true, Error: true}, []store.Count{
 				{Function: "f", Version: "1", Error: "Busy", N: 1}, {Function: "f", Version: "2", Error: "Busy", N: 1},
 				{Function: "g", Version: "2", Error: "*odd.Error", N: 1}}},
+		{"failures not redriven", store.Query{Statuses: []protocol.ExecutionStatus{failed, protocol.ExecutionTimedOut},
+			Redriven: new(false)}, store.Grouping{Function: true, Error: true}, []store.Count{
+			{Function: "f", Version: "1", Error: "Busy", N: 1},
+			{Function: "g", Version: "2", Error: "*odd.Error", N: 1}}},
+		{"redriven", store.Query{Redriven: new(true)}, store.Grouping{Status: true},
+			[]store.Count{{Status: failed, N: 1}, {Status: running, N: 1}}},
 		{"what is done", store.Query{Doing: 1<<4 | 1}, store.Grouping{Doing: true},
 			[]store.Count{{Doing: 1, N: 1}, {Doing: 1 << 4, N: 1}}},
 		{"started between", store.Query{After: "8", Until: "2"}, store.Grouping{Status: true},

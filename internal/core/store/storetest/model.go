@@ -103,6 +103,7 @@ func (m model) list(q store.Query) []*store.Row {
 			(q.Version == "" || q.Version == r.Version) &&
 			(q.Statuses == nil || slices.Contains(q.Statuses, r.Status)) &&
 			(q.Doing == 0 || q.Doing&r.Doing != 0) &&
+			(q.Redriven == nil || *q.Redriven == r.Redriven) &&
 			(q.Since == 0 || r.Doing != 0 && r.Since < q.Since) &&
 			(q.Until == "" || direction*strings.Compare(r.ID, q.Until) < 0) &&
 			(q.After == "" || direction*strings.Compare(q.After, r.ID) < 0)
@@ -255,6 +256,7 @@ func drawWrite(t *rapid.T, m model) store.Write {
 	row.Status, row.Closed = someStatuses.Draw(t, "status"), someTimes.Draw(t, "closed")
 	row.Due, row.Doing = someTimes.Draw(t, "due"), someDoings.Draw(t, "doing")
 	row.Error, row.Message = someErrors.Draw(t, "error"), someErrors.Draw(t, "message")
+	row.Redriven = rapid.Bool().Draw(t, "redriven")
 	row.Wanted, row.Expires = someTimes.Draw(t, "wanted"), someTimes.Draw(t, "expires")
 	if row.Since = 0; row.Doing != 0 {
 		row.Since = someTimes.Draw(t, "since")
@@ -284,6 +286,9 @@ func drawQuery(t *rapid.T) store.Query {
 		OldestFirst: rapid.Bool().Draw(t, "oldest first"),
 		After:       maybe(someIDs, "after"), Until: maybe(someIDs, "until"),
 		Limit: rapid.IntRange(1, 6).Draw(t, "limit"),
+	}
+	if rapid.IntRange(0, 2).Draw(t, "by redrive") == 0 {
+		q.Redriven = new(rapid.Bool().Draw(t, "redriven"))
 	}
 	if rapid.Bool().Draw(t, "by status") {
 		q.Statuses = rapid.SliceOfN(someStatuses, 1, 3).Draw(t, "statuses")

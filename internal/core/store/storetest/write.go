@@ -27,7 +27,7 @@ func testAppend(t *testing.T, s store.Store) {
 	mustCreate(t, s, "a")
 	row := newRow("a")
 	row.Status, row.Closed, row.Due, row.Doing, row.Since = protocol.ExecutionFailed, 2000, 3000, 1<<31, 2500
-	row.Error, row.Message = "Busy", "no place"
+	row.Error, row.Message, row.Redriven = "Busy", "no place", true
 	row.Wanted, row.Expires = 3001, 3002
 	write := next("a", 2)
 	write.Row = row

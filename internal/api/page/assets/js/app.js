@@ -213,10 +213,11 @@ document.addEventListener("click", e => {
 	if (details) {
 		touched.add(details);
 	}
-	const copy = e.target.closest("[data-copy], [data-copy-from]");
+	const copy = e.target.closest("[data-copy], [data-copy-from], [data-copy-shown]");
 	if (copy) {
 		const from = copy.dataset.copyFrom;
-		const text = from ? document.getElementById(from)?.textContent : copy.dataset.copy;
+		const text = from ? document.getElementById(from)?.textContent
+			: copy.dataset.copy ?? copy.parentElement.querySelector("code").innerText;
 		navigator.clipboard.writeText(text ?? "").then(() => tell("Copied."), () => tell("The browser does not let a page copy here.", true));
 	}
 	const link = e.target.closest("a[data-stay]");
@@ -243,6 +244,36 @@ document.addEventListener("submit", e => {
 		send(form, button);
 	}
 });
+
+// --- commands of forms
+
+const plainWord = /^[a-zA-Z0-9_@%+=:,./-]+$/, mostShown = 500; // characters; a longer text is for a file
+const quote = word => plainWord.test(word) ? word : "'" + word.replaceAll("'", "'\\''") + "'";
+
+// fill puts what is written into the commands of forms. The style sheet shows the flags of fields that are filled in.
+function fill() {
+	for (const flag of document.querySelectorAll("[data-flag]")) {
+		const field = flag.closest(".options")?.querySelector(`[name="${flag.dataset.flag}"]`);
+		if (!field || field.type === "checkbox") {
+			continue;
+		}
+		const text = field.matches("input") ? field.value.trim() : field.value;
+		flag.hidden = !text.trim() && !("fixed" in flag.dataset);
+		flag.classList.toggle("given", field.value !== field.defaultValue);
+		if (flag.dataset.each) {
+			const lines = text.split("\n").map(line => line.trim()).filter(Boolean);
+			flag.textContent = lines.map(line => flag.dataset.each + quote(line)).join("");
+			continue;
+		}
+		const slot = flag.querySelector("[data-takes]");
+		slot.textContent = text && text.length <= mostShown ? quote(text) : slot.dataset.takes;
+	}
+}
+
+document.addEventListener("input", fill);
+document.addEventListener("reset", () => setTimeout(fill));
+document.addEventListener("perdure:morphed", fill);
+fill();
 
 // send sends a form, and shows where it leads.
 async function send(form, button) {
