@@ -71,7 +71,6 @@ func (d *versionDocument) function(name, version string) *function {
 	return f
 }
 
-// encodeDocument writes a document. Texts take no more than they must: what is bounded in bytes has room in a store.
 func encodeDocument(v any) []byte {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -222,7 +223,7 @@ func (w *jobWorker) nextChunk(ctx context.Context) (*chunkDocument, error) {
 	if w.Rate > 0 {
 		length = min(length, 1+int(w.Rate)) // so that progress is told every second
 	}
-	items, next, err := w.jobs.oldest(ctx, &w.Selects, w.progress.Next, length)
+	items, next, err := w.oldest(ctx, length)
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
@@ -322,7 +323,24 @@ func (w *jobWorker) isEarly(refusal *protocol.Error) bool {
 	return w.Action == JobRedrive && refusal.Code == protocol.CodeNotFound && time.Since(w.began) < settling
 }
 
-// oldest lists a page of executions for a job.
-func (j *Jobs) oldest(ctx context.Context, f *Filter, marker string, n int) ([]Summary, string, error) {
-	return j.engine.List(ctx, &ListRequest{Filter: *f, OldestFirst: true, Marker: marker, MaxItems: n})
+// oldest lists at most n executions behind those that are counted. Without any there are no more.
+func (w *jobWorker) oldest(ctx context.Context, n int) (items []Summary, next string, err error) {
+	next = w.progress.Next
+	for {
+		items, next, err = w.jobs.engine.List(ctx, &ListRequest{
+			Filter: w.Selects, OldestFirst: true, Marker: next, MaxItems: n,
+		})
+		items = slices.DeleteFunc(items, w.endedLater)
+		if len(items) > 0 || next == "" || err != nil {
+			return items, next, err
+		}
+	}
+}
+
+// endedLater reports whether a job is about executions that have ended, and this one had not when somebody agreed to
+// the job: it was not one of those.
+func (w *jobWorker) endedLater(s Summary) bool {
+	return s.Closed > w.At && !slices.ContainsFunc(w.Selects.Statuses, func(status protocol.ExecutionStatus) bool {
+		return !status.Closed()
+	})
 }

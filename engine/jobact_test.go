@@ -108,3 +108,34 @@ func TestJobOfAnAlias(t *testing.T) {
 		}
 	})
 }
+
+// What had not ended when a job began to delete what has ended stays.
+func TestJobLeavesOutWhatEndsLater(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		arns := jobCases[0].prepare(f)
+		for _, arn := range arns[:3] {
+			if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+			Action: engine.JobDelete, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.5,
+		})
+		if err != nil || j.Total != 3 {
+			t.Fatalf("got %+v, %v, want 3 executions", j, err)
+		}
+		time.Sleep(time.Second)
+		for _, arn := range arns[3:] {
+			if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if j := f.jobEnd(j.ID); j.Done != 3 || j.Gone() != 0 {
+			t.Errorf("got %+v, want 3 done", j)
+		}
+		for _, arn := range arns[3:] {
+			f.status(arn) // fails if it is gone
+		}
+	})
+}

@@ -38,8 +38,8 @@ type JobRequest struct {
 	Action JobAction
 	// Filter says on which executions. Without statuses in it, those count on which the action is possible: open ones,
 	// say. A redrive leaves out what was redriven before, unless Filter.Redriven says otherwise. Executions that start
-	// after the job do not count. All is the Name *: a filter without members is refused, as it may be one that
-	// somebody forgot.
+	// after the job do not count, nor do those that end after it, if only such are meant that have ended. All is the
+	// Name *: a filter without members is refused, as it may be one that somebody forgot.
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
@@ -224,9 +224,6 @@ func (j *Jobs) document(ctx context.Context, req *JobRequest) (*jobDocument, err
 	if err := d.check(); err != nil {
 		return nil, err
 	}
-	if err := d.checkSize(); err != nil {
-		return nil, err
-	}
 	d.At = min(cmp.Or(d.At, d.Created), d.Created)
 	if len(d.ARNs) > 0 {
 		d.ARNs = slices.Compact(slices.Sorted(slices.Values(d.ARNs)))
@@ -333,27 +330,24 @@ func (r *JobRequest) check() error {
 			"that it names, and it names none: leave the list out")
 	case r.Rate != 0 && !(r.Rate >= minRate && r.Rate <= MaxRate): // NaN is no rate
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
-			"from %g to %d", minRate, MaxRate)
+			"from %.6f to %d", minRate, MaxRate)
 	case len(r.Reason) > maxReasonText || len(r.Operation) > protocol.MaxName:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "The reason, or the name of the operation, is "+
 			"too long")
 	}
-	return nil
+	return r.checkSize()
 }
 
 // maxReasonText bounds what people give as a reason, in bytes.
 const maxReasonText = 4 << 10
 
-// maxJob bounds a job as it is kept. Its number of executions is not known yet when it is checked.
-const maxJob = store.MaxDocument - 1<<10
-
-// checkSize bounds what is kept of a job, for as long as the job.
-func (d *jobDocument) checkSize() error {
-	kept := *d
-	kept.ARNs = nil // which have documents of their own
-	if size := len(encodeDocument(&kept)); size > maxJob {
-		return protocol.Errorf(protocol.CodeInvalidParameter, "The job has %d bytes as JSON, of which at most %d are "+
-			"kept: the outcome for the callbacks, or the filter, is too long", size, maxJob)
+// checkSize bounds what is kept of a job: what the callbacks get, above all.
+func (r *JobRequest) checkSize() error {
+	kept := *r
+	kept.ARNs = nil
+	if size := len(encodeDocument(kept)); size > store.MaxDocument/2 { // the filter is there twice
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The filter and the outcome of the callbacks have "+
+			"%d bytes as JSON; a job takes at most %d", size, store.MaxDocument/2)
 	}
 	return nil
 }

@@ -21,7 +21,7 @@ func TestJobOfNothing(t *testing.T) {
 		{"Function=", `{"Action":"delete"}`, `Function "" ` + empty},
 		{"Name=*&Tag=", `{"Action":"delete"}`, `Tag "" ` + empty},
 		{"Status=,", `{"Action":"delete"}`, `Status "," is not a word.`},
-		{"Name=*", `{"Action":"pause","Rate":1e-300}`, "A rate is a number of executions a second, from 1e-06 to 10000"},
+		{"Name=*", `{"Action":"pause","Rate":1e-300}`, "A rate is a number of executions a second, from 0.000001 to 10000"},
 		{"Name=*", `{"Action":"delete"}`, ""},
 	} {
 		resp, err := http.Post(w.url+"/perdure/jobs?"+test.query, "application/json", strings.NewReader(test.body))
