@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -81,6 +82,28 @@ func TestStartWaitGet(t *testing.T) {
 	}
 	if arn, err := perdure.Find(t.Context(), p, "double", "first"); arn != x.ARN || err != nil {
 		t.Errorf("got %s, %v, want %s", arn, err, x.ARN)
+	}
+}
+
+// Tags that an execution is started with are those that it has; an execution that exists keeps its own.
+func TestTagged(t *testing.T) {
+	p := open(t, memstore.New())
+	handle(t, p, "double", double)
+	for range 2 {
+		x, err := perdure.Start(t.Context(), p, "double", 21, perdure.Named("n"), perdure.Tagged("team", "red"),
+			perdure.Tagged("tür zu", "a=b + c"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := p.Engine().Describe(t.Context(), x.ARN)
+		want := map[string]string{"team": "red", "tür zu": "a=b + c"}
+		if err != nil || !maps.Equal(d.Tags, want) {
+			t.Errorf("got %q, %v, want %q", d.Tags, err, want)
+		}
+	}
+	_, err := perdure.Start(t.Context(), p, "double", 21, perdure.Tagged("aws:x", "1"))
+	if err == nil || !strings.Contains(err.Error(), "aws:") {
+		t.Errorf("got %v, want that such tags are AWS's", err)
 	}
 }
 

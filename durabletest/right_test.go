@@ -202,6 +202,9 @@ func TestLargeExecutionsTakeSeconds(t *testing.T) {
 		}
 		return 0, nil
 	}
+	if testing.Short() {
+		t.Skip("it counts runs, of which there are thousands")
+	}
 	durabletest.SetMaxScenes(t, 1000)
 	explored := durabletest.Explore(t, handler, nil, nil, durabletest.Runs(0))
 	if explored.Left == 0 || explored.Runs != 200 {

@@ -95,7 +95,7 @@ func fillSQL(t testing.TB, dir string, n int) {
 // way: neither when the engine starts, nor when something is due, nor while
 // those go whose retention is over.
 func TestAMillionThatCannotRunInSQLite(t *testing.T) {
-	n, waits := *million, 300
+	n, waits := many(*million), 300
 	dir := t.TempDir()
 	fillSQL(t, dir, n)
 	st, err := sqlitestore.Open(t.Context(), dir, nil)

@@ -111,9 +111,11 @@ type Times struct {
 
 // OperationTally is what operations of one kind and name did.
 type OperationTally struct {
-	Type   protocol.OperationType
-	Name   string // may be empty
-	Others bool   // of all operations for whose names there was no room; it has neither Type nor Name
+	Type protocol.OperationType
+	// Name may be empty. Of the items of a map it is such as "orders › item"; of a dozen names and more that are alike
+	// it has # for numbers and ids.
+	Name   string
+	Others bool // of all operations for whose names there was no room; it has neither Type nor Name
 	Ended  uint64
 	Failed uint64 // of those that ended
 	// Retries counts failed attempts of steps after which there was another one.
@@ -197,7 +199,7 @@ func (m *minute) read() Minute {
 
 func (o *operationTally) read(of operationName) OperationTally {
 	return OperationTally{
-		Type: of.kind, Name: of.name, Ended: o.ended, Failed: o.failed, Retries: o.retries,
+		Type: of.kind, Name: of.String(), Ended: o.ended, Failed: o.failed, Retries: o.retries,
 		Total: o.took.sum, Times: o.took.summary(),
 	}
 }

@@ -223,7 +223,8 @@ func TestTalliesAreBounded(t *testing.T) {
 		const operations, functions = 1000, 250
 		f.durable("names", func(c *call) engine.Outcome {
 			for i := range operations {
-				c.slowly(fmt.Sprint(i), fmt.Sprintf("item %d", i), 0, nil, 0)
+				name := strings.Map(func(digit rune) rune { return digit - '0' + 'a' }, fmt.Sprint(i)) // unlike any other
+				c.slowly(fmt.Sprint(i), name, 0, nil, 0)
 			}
 			return succeed("")
 		})
@@ -261,6 +262,41 @@ func TestTalliesBegin(t *testing.T) {
 		f.restart()
 		if got := f.Figures().Tallies(""); len(got) != 0 {
 			t.Errorf("got %d tallies, want none", len(got))
+		}
+	})
+}
+
+// TestTallyOfAMap: the items of maps are counted by the map's name, whatever they are called, and what they do by its own.
+func TestTallyOfAMap(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		context := func(id, parent, subType, name string, action protocol.Action) protocol.Update {
+			return protocol.Update{ID: id, ParentID: parent, Type: protocol.TypeContext, SubType: subType, Name: name, Action: action}
+		}
+		f.durable("bulk", func(c *call) engine.Outcome {
+			for _, batch := range []string{"orders", "refunds", ""} {
+				id := "m" + batch
+				c.checkpoint(context(id, "", protocol.SubTypeMap, batch, protocol.ActionStart))
+				for i := range 50 {
+					item, name := fmt.Sprint(id, "-", i), strings.Repeat("x", i+1) // unlike any other
+					c.checkpoint(context(item, id, protocol.SubTypeMapIteration, name, protocol.ActionStart))
+					c.checkpoint(protocol.Update{ID: item + "-1", ParentID: item, Type: protocol.TypeStep, Name: "charge",
+						Action: protocol.ActionSucceed})
+					c.checkpoint(context(item, id, protocol.SubTypeMapIteration, name, protocol.ActionSucceed))
+				}
+				c.checkpoint(context(id, "", protocol.SubTypeMap, batch, protocol.ActionSucceed))
+			}
+			return succeed("")
+		})
+		f.result(f.start("bulk", "", `{}`))
+		synctest.Wait()
+		got := map[string]uint64{}
+		for _, o := range f.Figures().Tallies("bulk")[0].Operations {
+			got[o.Name] += o.Ended
+		}
+		want := map[string]uint64{"charge": 150, "orders › item": 50, "refunds › item": 50, "item": 50,
+			"orders": 1, "refunds": 1, "": 1}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})
 }

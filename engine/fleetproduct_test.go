@@ -75,9 +75,13 @@ func (n *node) shut() {
 // runs again. The execution passes all states: it runs, waits for its next try, for a time that is near or far, for a
 // child, for a call, and for a callback, and is paused.
 func TestABlowInEachStateOfAnExecution(t *testing.T) {
+	every := 710 * time.Millisecond
+	if testing.Short() {
+		every *= 3
+	}
 	for _, blow := range blows {
 		t.Run(blow.name, func(t *testing.T) {
-			for after := time.Duration(0); after < 14*time.Second; after += 710 * time.Millisecond {
+			for after := time.Duration(0); after < 14*time.Second; after += every {
 				inFleet(t, 3, func(t *testing.T, f *fleet) {
 					w := &itinerary{fleet: f, completed: map[string]int{}}
 					w.register()

@@ -162,7 +162,7 @@ func TestListAttention(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		synctest.Wait()
-		want := "call1 call2 fail-Gone fail-Busy done2 step2 done1 wait1 step1 fail-Old"
+		want := "call1 step1 step2 call2 fail-Gone fail-Busy done2 done1 wait1 fail-Old"
 		if got := f.names(&engine.ListRequest{AttentionFirst: true, MaxItems: 3}); got != want {
 			t.Errorf("within a minute: got %s, want %s", got, want)
 		}
@@ -193,6 +193,35 @@ func TestListAttention(t *testing.T) {
 		} {
 			if got := f.names(&engine.ListRequest{Filter: test.filter, AttentionFirst: true, MaxItems: 1}); got != test.want {
 				t.Errorf("%+v: got %s, want %s", test.filter, got, test.want)
+			}
+		}
+	})
+}
+
+// What fails again and again keeps its place, from the beginning of the first attempt that failed, also while it runs.
+func TestListAttentionOfAnOldTrouble(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.durable("f", waitFor)
+		f.register(engine.Function{Name: "crashes", Timeout: time.Hour, Durable: &engine.DurableConfig{ExecutionTimeout: 12 * time.Hour},
+			Invoker: invoker{f, func(c *call) engine.Outcome {
+				time.Sleep(2 * time.Minute)
+				return crash("no database")
+			}}})
+		began := protocol.TimestampOf(time.Now())
+		f.start("crashes", "crash1", "")
+		f.start("f", "call1", "")
+		time.Sleep(time.Second)
+		f.start("crashes", "crash2", "")
+		for i := range 40 {
+			time.Sleep(31 * time.Second) // within invocations, and between them
+			synctest.Wait()
+			items, _, err := f.List(t.Context(), &engine.ListRequest{AttentionFirst: true})
+			if err != nil || len(items) != 3 {
+				t.Fatal(len(items), err)
+			}
+			got := items[0].Name + " " + items[1].Name
+			if i > 1 && (got != "crash1 crash2" || items[0].Since != began) {
+				t.Errorf("after %v got %s, the first since %v", time.Duration(i+1)*31*time.Second, got, items[0].Since.Sub(began))
 			}
 		}
 	})

@@ -105,8 +105,8 @@ const (
 type ListRequest struct {
 	Filter
 	OldestFirst bool
-	// AttentionFirst begins with what is stuck, longest first: retrying, queued or running for a minute, then paused
-	// or waiting for a callback. Failures of the last day follow, then the rest, newest first.
+	// AttentionFirst begins with what is stuck, longest first: retrying, queued or running for a minute, then paused,
+	// waiting for a callback, or retrying for less. Failures of the last day follow, then the rest, newest first.
 	AttentionFirst bool
 	Marker         string // the next of the page before
 	MaxItems       int    // 0 is 100; at most 1000

@@ -28,16 +28,11 @@ type tally struct {
 	last       protocol.Timestamp // of what it counted
 	minutes    [minutesInWindow]*minute
 	operations map[operationName]*operationTally
-	others     operationTally // those for whose names there was no room
+	alike      map[operationName]int // how many of these names are alike, by what they have in common
+	others     operationTally        // those for whose names there was no room
 	overflown  bool
 	waits      [len(waitKinds)]spread
 	gone       bool // it was forgotten
-}
-
-// operationName is what operations are counted by. The name may be empty.
-type operationName struct {
-	kind protocol.OperationType
-	name string
 }
 
 // operationTally is what operations of one name did.
@@ -86,6 +81,17 @@ func (s *spread) add(d time.Duration) {
 	s.max = max(s.max, d)
 }
 
+func (s *spread) addAll(more *spread) {
+	for i, n := range more.counts {
+		s.counts[i] += n
+	}
+	if s.least == 0 || more.least != 0 && more.least < s.least {
+		s.least = more.least
+	}
+	s.sum += more.sum
+	s.max = max(s.max, more.max)
+}
+
 // summary sums a spread up. The 95th percentile is as exact as the classes are, and never beyond the least
 // and the greatest.
 func (s *spread) summary() Times {
@@ -130,15 +136,15 @@ func (y *tally) minute(at protocol.Timestamp) *minute {
 }
 
 // note counts what one input did.
-func (y *tally) note(records []machine.Record, names *nameBudget) {
+func (y *tally) note(records []machine.Record, x *machine.Execution, names *nameBudget) {
 	y.mu.Lock()
 	defer y.mu.Unlock()
 	for i := 0; i < len(records) && !y.gone; i++ {
-		y.record(&records[i], names)
+		y.record(&records[i], x, names)
 	}
 }
 
-func (y *tally) record(r *machine.Record, names *nameBudget) {
+func (y *tally) record(r *machine.Record, x *machine.Execution, names *nameBudget) {
 	for i := range waitKinds {
 		if r.Ended&waitKinds[i].doing != 0 {
 			y.waits[i].add(r.Took)
@@ -150,7 +156,7 @@ func (y *tally) record(r *machine.Record, names *nameBudget) {
 	case m.Execution.Closed():
 		y.closed(r, m.Execution)
 	case m.Status.Closed():
-		y.ended(r, m, names)
+		y.ended(r, m, y.operation(nameOf(r, m.Operation, x), names))
 	}
 }
 
@@ -193,8 +199,7 @@ func (y *tally) closed(r *machine.Record, status protocol.ExecutionStatus) {
 }
 
 // ended counts the end of an operation, or of a step's attempt.
-func (y *tally) ended(r *machine.Record, m *protocol.Meaning, names *nameBudget) {
-	o := y.operation(operationName{m.Operation, r.Name}, names)
+func (y *tally) ended(r *machine.Record, m *protocol.Meaning, o *operationTally) {
 	o.took.add(r.Took)
 	if at := y.minute(r.Time); at != nil && m.Operation == protocol.TypeStep {
 		at.ops.add(r.Took)
@@ -209,21 +214,6 @@ func (y *tally) ended(r *machine.Record, m *protocol.Meaning, names *nameBudget)
 			o.failed++
 		}
 	}
-}
-
-// operation is where operations of a name are counted.
-func (y *tally) operation(of operationName, names *nameBudget) *operationTally {
-	if o := y.operations[of]; o != nil {
-		return o
-	}
-	if len(y.operations) == maxNames || len(of.name) > maxNameInTally || !names.take() {
-		y.overflown = true
-		return &y.others
-	}
-	of.name = strings.Clone(of.name) // it may be a part of something large
-	o := new(operationTally)
-	y.operations[of] = o
-	return o
 }
 
 // nameBudget bounds the names in all tallies.
@@ -262,7 +252,7 @@ func (s *Figures) heard(of change) {
 		return
 	}
 	arn := &of.x.Identity().ARN
-	s.tally(arn.Function, arn.Version).note(of.records, &s.names)
+	s.tally(arn.Function, arn.Version).note(of.records, of.x, &s.names)
 }
 
 // isCopy reports whether a change began a fork: its records are copies of what another execution did.
@@ -296,7 +286,8 @@ func (s *Figures) tally(function, version string) *tally {
 		s.forget()
 	}
 	now := s.life.now()
-	y = &tally{since: now, last: now, operations: map[operationName]*operationTally{}}
+	y = &tally{since: now, last: now, operations: map[operationName]*operationTally{},
+		alike: map[operationName]int{}}
 	s.tallies[qualified{strings.Clone(function), strings.Clone(version)}] = y
 	return y
 }

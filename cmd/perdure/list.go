@@ -40,9 +40,10 @@ or several with commas between, that open executions do:
 
 NAME may have * in it, for any text: --name '*pay*'. With --attention the list
 begins with what is stuck, the longest first: what has been retrying, queued or
-running for a minute, and then what is paused or waits for a callback. The
-failures of the last day follow, and then the rest. --count says how many there
-are by status, by what they do, and of failures by error; --limit does not count.
+running for a minute, and then what is paused, waits for a callback, or has been
+retrying for less. The failures of the last day follow, and then the rest. --count
+says how many there are by status, by what they do, and of failures by error;
+--limit does not count.
 What was redriven stays FAILED, and is not among the failures of --attention and
 --count, unless --redriven asks for it.
 

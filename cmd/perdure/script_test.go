@@ -42,8 +42,14 @@ func TestMain(m *testing.M) {
 	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
 		panic(err)
 	}
-	testscript.Main(m, map[string]func(){"perdure": main})
+	testscript.Main(m, map[string]func(){"perdure": func() {
+		release = os.Getenv(releaseVariable)
+		main()
+	}})
 }
+
+// releaseVariable makes the test binary, as the command, one of a release.
+const releaseVariable = "PERDURE_TEST_RELEASE"
 
 // TestScripts runs testdata/script: each is a session at a shell, with the
 // test binary as the command perdure.
@@ -99,17 +105,18 @@ func TestScripts(t *testing.T) {
 // paint that differ.
 func buildFunctions(t *testing.T) string {
 	bin := t.TempDir()
-	for _, args := range [][]string{
-		{"-o", bin, "./testdata/functions/behave", "./testdata/functions/raw"},
-		{"-o", filepath.Join(bin, "red", "paint"), "-ldflags", "-X main.color=red", "./testdata/functions/paint"},
-		{"-o", filepath.Join(bin, "blue", "paint"), "-ldflags", "-X main.color=blue", "./testdata/functions/paint"},
-	} {
-		out, err := exec.Command("go", append([]string{"build", "-tags", "lambda.norpc"}, args...)...).CombinedOutput()
-		if err != nil {
-			t.Fatalf("building the functions: %v\n%s", err, out)
-		}
-	}
+	goBuild(t, "-o", bin, "./testdata/functions/behave", "./testdata/functions/raw")
+	goBuild(t, "-o", filepath.Join(bin, "red", "paint"), "-ldflags", "-X main.color=red", "./testdata/functions/paint")
+	goBuild(t, "-o", filepath.Join(bin, "blue", "paint"), "-ldflags", "-X main.color=blue", "./testdata/functions/paint")
 	return bin
+}
+
+func goBuild(t *testing.T, args ...string) {
+	t.Helper()
+	out, err := exec.Command("go", append([]string{"build", "-tags", "lambda.norpc"}, args...)...).CombinedOutput()
+	if err != nil {
+		t.Fatalf("building the functions: %v\n%s", err, out)
+	}
 }
 
 func goEnv(t *testing.T, name string) string {

@@ -26,13 +26,16 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// buildRelease builds the command as a release.
-func buildRelease(t *testing.T, release string) string {
+// commandHere returns the test binary as the command.
+func commandHere(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "perdure-"+release)
-	out, err := exec.Command("go", "build", "-ldflags", "-X main.release="+release, "-o", path, ".").CombinedOutput()
+	program, err := os.Executable()
 	if err != nil {
-		t.Fatalf("building %s: %v\n%s", release, err, out)
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "perdure")
+	if err := os.Symlink(program, path); err != nil {
+		t.Fatal(err)
 	}
 	return path
 }
@@ -63,13 +66,13 @@ func (l *lockedBuffer) String() string {
 	return l.b.String()
 }
 
-// startNode starts a node, and waits until it is ready.
-func startNode(t *testing.T, binary, name, address, store, function string) *upgradedNode {
+// startNode starts a node of a release, and waits until it is ready.
+func startNode(t *testing.T, release, name, address, store, function string) *upgradedNode {
 	t.Helper()
 	n := &upgradedNode{t: t, name: name, address: address}
-	n.cmd = exec.Command(binary, "serve", "--listen", address, "--data", filepath.Join(t.TempDir(), name), "--node-name", name,
+	n.cmd = exec.Command(commandHere(t), "serve", "--listen", address, "--data", filepath.Join(t.TempDir(), name), "--node-name", name,
 		"--lease", "3s", "--function", function)
-	n.cmd.Env = append(os.Environ(), storeVariable+"="+store)
+	n.cmd.Env = append(os.Environ(), storeVariable+"="+store, releaseVariable+"="+release)
 	n.cmd.Stdout, n.cmd.Stderr = &n.log, &n.log
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -134,11 +137,12 @@ func retrying(ctx context.Context, nodes []string, in *client.Invocation) (out *
 // old one go. Nobody is told an error, no step runs twice, and in the end all nodes are new.
 func TestRollingUpgrade(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the command twice")
+		t.Skip("it starts a database and four engines")
 	}
-	old, newer := buildRelease(t, "v1.0.0"), buildRelease(t, "v1.1.0")
+	const old, newer = "v1.0.0", "v1.1.0"
 	store := pgtest.New(t).Database(t)
-	function := filepath.Join(buildFunctions(t), "behave")
+	function := filepath.Join(t.TempDir(), "behave")
+	goBuild(t, "-o", function, "./testdata/functions/behave")
 	addresses := make([]string, 4)
 	for i := range addresses {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -192,7 +196,7 @@ func TestRollingUpgrade(t *testing.T) {
 		if n.State == engine.NodeAlive {
 			alive++
 		}
-		if want := map[string]engine.NodeState{"v1.1.0": engine.NodeAlive}[n.Version]; n.State != cmp.Or(want, engine.NodeGone) {
+		if want := map[string]engine.NodeState{newer: engine.NodeAlive}[n.Version]; n.State != cmp.Or(want, engine.NodeGone) {
 			t.Errorf("got the node %+v", n)
 		}
 	}

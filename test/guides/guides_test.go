@@ -47,6 +47,7 @@ func isThere(path string) bool {
 
 // TestGuides runs them. A short run ends where an engine is started.
 func TestGuides(t *testing.T) {
+	t.Parallel()
 	for _, name := range sessions {
 		t.Run(filepath.Base(name), func(t *testing.T) {
 			t.Parallel()

@@ -82,17 +82,38 @@ func freeAddress(t *testing.T) string {
 // taken are the addresses of the sessions that run.
 var taken sync.Map
 
-// prepare makes a module that uses the repository, and builds the commands.
+// built is the directory of the commands, which [TestMain] removes.
+var built string
+
+// build builds the commands, once for all sessions.
+var build = sync.OnceValue(func() (err error) {
+	if built, err = os.MkdirTemp("", "perdure-guides"); err != nil {
+		return err
+	}
+	command := exec.Command("go", "build", "-o", built+"/", "./cmd/perdure", "./cmd/perdure-lint")
+	command.Dir = root
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the commands: %w\n%s", err, out)
+	}
+	return nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if built != "" {
+		os.RemoveAll(built)
+	}
+	os.Exit(code)
+}
+
+// prepare makes a module that uses the repository, and its commands.
 func (s *session) prepare() {
 	s.t.Helper()
 	repository, err := filepath.Abs(root)
 	check(s.t, err)
 	above := filepath.Dir(s.dir)
-	build := exec.CommandContext(s.t.Context(), "go", "build", "-o", filepath.Join(above, "bin")+"/", "./cmd/perdure", "./cmd/perdure-lint")
-	build.Dir = repository
-	if out, err := build.CombinedOutput(); err != nil {
-		s.t.Fatalf("building the commands: %v\n%s", err, out)
-	}
+	check(s.t, build())
+	check(s.t, os.Symlink(built, filepath.Join(above, "bin")))
 	s.write("go.mod", "module example.org/shop\n\ngo 1.26\n")
 	work := fmt.Appendf(nil, "go 1.26.0\n\nuse (\n\t./shop\n\t%s\n)\n", repository)
 	check(s.t, os.WriteFile(filepath.Join(above, "go.work"), work, 0o666))

@@ -21,6 +21,62 @@ func wantNotFound(t *testing.T, what string, err error) {
 	}
 }
 
+// A worker hears with its next beat that an execution was killed; its outcome counts no more, and it takes the next one.
+func TestKillAtAWorker(t *testing.T) {
+	w := newWorld(t)
+	err := w.engine.Functions().Register(engine.Function{
+		Name: "far", Timeout: time.Minute, Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour}, Concurrency: 1,
+		Invoker: w.workers.Function(attached.Settings{Name: "far", Version: "$LATEST", Timeout: time.Minute}),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := func(name string) string {
+		s, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: "far", Name: name, Payload: []byte(`1`)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.ARN
+	}
+	c := w.client
+	joined, err := c.Join(t.Context(), "far", "here")
+	if err != nil {
+		t.Fatal(err)
+	}
+	killed := start("killed")
+	inv, err := c.Next(t.Context(), joined.Worker)
+	if err != nil || inv.ExecutionArn != killed {
+		t.Fatalf("got %+v, %v, want %s", inv, err, killed)
+	}
+	next := start("next")
+	if err := c.StopAll(t.Context(), killed, &adminapi.Stop{Kill: true}); err != nil {
+		t.Fatal(err)
+	}
+	second, err := c.Next(t.Context(), joined.Worker) // which waits until the first has let go of its place
+	if err != nil || second.ExecutionArn != next {
+		t.Fatalf("got %+v, %v, want %s", second, err, next)
+	}
+	running := &adminapi.WorkerBeat{Running: []string{inv.RequestID, second.RequestID}}
+	cancelled, err := c.Beat(t.Context(), joined.Worker, running)
+	if err != nil || len(cancelled) != 1 || cancelled[0] != inv.RequestID {
+		t.Errorf("got %q, %v, want that %s is cancelled", cancelled, err, inv.RequestID)
+	}
+	outcome := func(id string) *adminapi.WorkerOutcome {
+		return &adminapi.WorkerOutcome{RequestID: id, Payload: []byte(`{"Status":"SUCCEEDED","Result":"42"}`)}
+	}
+	wantNotFound(t, "the outcome of a killed one", c.Finish(t.Context(), joined.Worker, outcome(inv.RequestID)))
+	if err := c.Finish(t.Context(), joined.Worker, outcome(second.RequestID)); err != nil {
+		t.Fatal(err)
+	}
+	for arn, want := range map[string]protocol.ExecutionStatus{
+		killed: protocol.ExecutionStopped, next: protocol.ExecutionSucceeded,
+	} {
+		if r, err := w.engine.Wait(t.Context(), arn); err != nil || r.Status != want {
+			t.Errorf("%s: got %+v, %v, want %s", arn, r, err, want)
+		}
+	}
+}
+
 func TestWorker(t *testing.T) {
 	w := newWorld(t)
 	err := w.engine.Functions().Register(engine.Function{

@@ -18,6 +18,9 @@ import (
 // TestBodiesMakeLittle: whatever JSON comes to an operation, what is made of it
 // is bounded by what its body may be.
 func TestBodiesMakeLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it measures memory, of one request after the other")
+	}
 	e, err := engine.Open(t.Context(), memstore.New(), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -61,6 +63,49 @@ func TestInvokeDurable(t *testing.T) {
 		DurableExecutionArn: aws.String(testARN), LogResult: aws.String("b25lCnR3bwo=")}
 	if diff := cmp.Diff(want, out, ignoreSDK); diff != "" {
 		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+}
+
+// Tags travel in a header of ours, which may be there several times.
+func TestInvokeWithTags(t *testing.T) {
+	for _, test := range []struct {
+		headers []string
+		want    map[string]string
+		code    int
+	}{
+		{[]string{"team=red&t%C3%BCr%20zu=a%3Db%20%2B+c"}, map[string]string{"team": "red", "tür zu": "a=b + c"}, 202},
+		{[]string{"a=1", "b=2"}, map[string]string{"a": "1", "b": "2"}, 202}, {[]string{""}, nil, 202}, {nil, nil, 202},
+		{[]string{"a=1&a=2"}, nil, 400}, {[]string{"aws:a=1"}, nil, 400}, {[]string{"=1"}, nil, 400}, {[]string{"a=%zz"}, nil, 400},
+		{[]string{"a=%FF"}, nil, 400}, {[]string{"a=" + strings.Repeat("x", 257)}, nil, 400},
+	} {
+		var got *engine.InvokeRequest
+		e := closedWith(&engine.Result{Status: protocol.ExecutionSucceeded})
+		start := e.start
+		e.start = func(req *engine.InvokeRequest) (*engine.Started, error) {
+			got = req
+			if err := engine.CheckTags(req.Tags); err != nil {
+				return nil, err
+			}
+			return start(req)
+		}
+		url, _ := serve(t, e, nil)
+		req, err := http.NewRequest("POST", url+"/2015-03-31/functions/order/invocations", strings.NewReader("1"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header["X-Perdure-Tags"] = test.headers
+		req.Header.Set("X-Amz-Invocation-Type", "Event")
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if resp.StatusCode != test.code {
+			t.Errorf("%q: got %d, want %d", test.headers, resp.StatusCode, test.code)
+		}
+		if test.code == 202 && (got == nil || !maps.Equal(got.Tags, test.want)) {
+			t.Errorf("%q: got %+v, want %q", test.headers, got, test.want)
+		}
 	}
 }
 

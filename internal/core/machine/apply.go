@@ -15,8 +15,8 @@ func (d *Draft) apply(r *Record) {
 	}
 	retrying, queued := d.retrying(), d.invokeAt != 0
 	d.fold(r)
-	if d.retrying() && !retrying {
-		d.retryingSince = r.Time
+	if d.retrying() && !retrying { // with the attempt, or the invocation, that failed
+		d.retryingSince = r.Time.Add(-max(0, r.Took))
 	}
 	if d.invokeAt != 0 && !queued {
 		d.queuedSince = r.Time

@@ -57,6 +57,42 @@ func TestDoing(t *testing.T) {
 			r.must(r.checkpoint(step(protocol.ActionStart, "s"), retry("s", minute)))
 			r.end(pending)
 		}, machine.Retrying, at(1)},
+		{"retrying a step since its first attempt began", func(r *run) {
+			r.invoke()
+			r.sleep(1)
+			r.must(r.checkpoint(step(protocol.ActionStart, "s")))
+			r.sleep(minute)
+			r.must(r.checkpoint(retry("s", minute)))
+			r.end(pending)
+			r.sleep(minute)
+			r.invoke()
+			r.must(r.checkpoint(step(protocol.ActionStart, "s")))
+			r.sleep(minute)
+			r.must(r.checkpoint(retry("s", minute)))
+			r.end(pending)
+		}, machine.Retrying, at(1)},
+		{"crashing with progress in between", func(r *run) {
+			for _, id := range []string{"a", "b", "c"} {
+				r.sleep(minute)
+				r.invoke()
+				r.sleep(5)
+				r.must(r.checkpoint(succeed(id, "1")))
+				r.crash("Runtime.ExitError")
+			}
+		}, machine.Queued | machine.Retrying, at(minute)},
+		{"crashing again after it went well", func(r *run) {
+			r.invoke()
+			r.crash("Runtime.ExitError")
+			r.sleep(minute)
+			r.invoke()
+			r.must(r.checkpoint(wait("w", minute)))
+			r.end(pending)
+			r.sleep(minute)
+			r.fire()
+			r.invoke()
+			r.sleep(5)
+			r.crash("Runtime.ExitError")
+		}, machine.Queued | machine.Retrying, at(2 * minute)},
 		{"retrying while it runs", func(r *run) {
 			r.invoke()
 			r.must(r.checkpoint(retry("s", minute)))
@@ -82,7 +118,7 @@ func TestDoing(t *testing.T) {
 			r.invoke()
 			r.sleep(5)
 			r.crash("Runtime.ExitError")
-		}, machine.Queued | machine.Retrying, at(5)},
+		}, machine.Queued | machine.Retrying, epoch},
 		{"paused, and what it would wait for", func(r *run) {
 			r.invoke()
 			r.must(r.checkpoint(callback("c", 0, 0), wait("w", minute)))

@@ -51,7 +51,7 @@ type state struct {
 	used    Usage
 
 	open          [doings]int        // how many operations make the execution do each thing
-	retryingSince protocol.Timestamp // when retrying last began
+	retryingSince protocol.Timestamp // when that began which failed first and is tried again since
 	queuedSince   protocol.Timestamp // when an invocation was last newly wanted
 	idleSince     protocol.Timestamp // when the last invocation ended
 
@@ -240,6 +240,14 @@ func (o *operation) size() int {
 		n += o.Error.Size()
 	}
 	return n
+}
+
+// NameOf returns the name of the operation with this id; empty if there is none.
+func (x *Execution) NameOf(id string) string {
+	if i, ok := x.index[id]; ok {
+		return x.ops[i].Name
+	}
+	return ""
 }
 
 // Updated returns the ids of the operations that changed since the last invocation that ended well. The current

@@ -427,12 +427,23 @@ func (f *functionReader) readBuild(metadata *node) {
 	if skip, ok := f.text(metadata.get("SkipBuild")); ok {
 		f.Build.Skip = skip == "true"
 	}
-	if limit, ok := f.text(metadata.get("PerdureMaxCrashes")); ok && f.Durable != nil {
-		if err := f.Durable.Crashes.UnmarshalText([]byte(limit)); err != nil {
-			f.fail(metadata.get("PerdureMaxCrashes").pos, "PerdureMaxCrashes of %s: %v", f.id, err)
-		}
-	}
+	f.readCrashes(metadata.get("PerdureMaxCrashes"))
 	f.readBuildProperties(f.resolve(metadata.get("BuildProperties")))
+}
+
+func (f *functionReader) readCrashes(n *node) {
+	limit, ok := f.text(n)
+	if !ok {
+		return
+	}
+	if f.Durable == nil {
+		f.warn(n.pos, KindProperty, "PerdureMaxCrashes",
+			"PerdureMaxCrashes of %s has no effect: the function is not durable", f.id)
+		return
+	}
+	if err := f.Durable.Crashes.UnmarshalText([]byte(limit)); err != nil {
+		f.fail(n.pos, "PerdureMaxCrashes of %s: %v", f.id, err)
+	}
 }
 
 func (f *functionReader) readBuildProperties(n *node) {
