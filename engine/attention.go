@@ -9,11 +9,12 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// A list with what needs attention first has three stages. It begins with what is stuck: first what has been retrying,
-// queued or running for longer than patience, then what waits for somebody, paused or for a callback, and what has been
-// retrying for less; in both, what has been so for longest is first. What retries does so since that began which failed
-// first, so it keeps its place however often it fails. Failures of the last day follow, and then the rest, the newest first. What waits for a
-// moment or for another execution goes on by itself, so it is the rest; so is what somebody stopped, or redrove.
+// A list with what needs attention first has three stages. It begins with what is stuck: first what has been
+// retrying, queued or running for longer than patience, then what waits for somebody, paused or for a callback, and
+// what has been retrying for less; in both, what has been so for longest is first. What retries does so since that
+// began which failed first, so it keeps its place however often it fails. Failures of the last day follow, and then
+// the rest, the newest first. What waits for a moment or for another execution goes on by itself, so it is the rest;
+// so is what somebody stopped, or redrove.
 //
 // No index has that order: each invocation would have to write it. The first stage passes over all that is open, in an
 // index that lists have anyway, and keeps the few that it shows.

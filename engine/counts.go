@@ -20,6 +20,8 @@ type Counts struct {
 	// Failures are those that failed or timed out, by function and error, the largest number first; at most 100. What
 	// was redriven counts only if the filter says so.
 	Failures []FailureCount
+	// News is what [Engine.News] said when the counting began. While it says so, the counts are as they were.
+	News uint64
 }
 
 // FailureCount is the number of failures of a function with one type of error.
@@ -43,7 +45,11 @@ func (e *Engine) Count(ctx context.Context, f *Filter) (*Counts, error) {
 }
 
 func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, error) {
-	c := &Counts{Statuses: map[protocol.ExecutionStatus]int{}, Doing: map[Activity]int{}}
+	news, err := e.News(ctx, 0)
+	if err != nil {
+		return nil, err
+	}
+	c := &Counts{Statuses: map[protocol.ExecutionStatus]int{}, Doing: map[Activity]int{}, News: news}
 	groups := func(q store.Query, by store.Grouping, add func(store.Count)) error {
 		by.Doing = by.Doing || q.Doing != 0 // for wanted
 		by.Function = by.Function || slices.Contains(f.Doing, Unregistered)
@@ -57,7 +63,7 @@ func (e *Engine) count(ctx context.Context, f *Filter, q store.Query) (*Counts, 
 	}
 	failures := q
 	failures.Statuses, failures.Redriven = (&listing{query: q}).failures()
-	err := groups(q, store.Grouping{Status: true}, func(one store.Count) {
+	err = groups(q, store.Grouping{Status: true}, func(one store.Count) {
 		c.Statuses[one.Status] += one.N
 		c.Total += one.N
 	})

@@ -371,7 +371,7 @@ func TestBadJobs(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
 		text := "t"
-		escaped := strings.Repeat("\x01", 100_000)
+		long, escaped := strings.Repeat("r", 200_000), strings.Repeat("\x01", 100_000)
 		large := engine.Filter{Error: strings.Repeat("e", 300_000)}
 		odd := engine.Filter{Statuses: []protocol.ExecutionStatus{"ODD"}}
 		for want, req := range map[string]*engine.JobRequest{
@@ -386,8 +386,9 @@ func TestBadJobs(t *testing.T) {
 			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
 			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
 			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
-			"bytes as JSON, of which at most":              {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},
-			"the filter, is too long":                      {Action: engine.JobPause, Filter: large},
+			"callbacks have 200":                           {Action: engine.JobSucceed, ARNs: arns, Result: &long},
+			"callbacks have 600":                           {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},
+			"callbacks have 300":                           {Action: engine.JobPause, Filter: large},
 		} {
 			_, err := f.Jobs().Start(t.Context(), req)
 			wantRefusal(t, err, want)

@@ -35,7 +35,7 @@ func TestColdStartsAreShown(t *testing.T) {
 	}
 	at := "/ui/execution?" + url.Values{"arn": {started.ARN}, "inv": {"1"}}.Encode()
 	want(t, f.get(at, 200), "(1 cold start, 2 ms)", `<g class="part cold"><title>cold start, 2 ms, from `,
-		`fill="url(#p-cold)"`, "</svg> cold start</li>", "; cold start, 2 ms", "invocation 1, cold start, 2 ms ✕")
+		`fill="url(#p-cold)"`, "</svg> cold start</li>", "invocation 1, cold start, 2 ms ✕")
 	want(t, f.get(at+"&view=history", 200), ", cold start, 2 ms</span>")
 	want(t, f.get("/ui/function?name=cold", 200), "1 of 1 was a cold start, 2 ms of it")
 }

@@ -37,6 +37,13 @@ func countKey(f *engine.Filter) string {
 	return v.Encode()
 }
 
+// areOld reports whether something has happened since counts were taken, which are shared for a while. A page with such
+// asks for itself again: perhaps nothing else happens that would make it.
+func (s *site) areOld(ctx context.Context, all ...*engine.Counts) bool {
+	news, err := s.engine.News(ctx, 0)
+	return err == nil && slices.ContainsFunc(all, func(c *engine.Counts) bool { return c != nil && c.News != news })
+}
+
 // counted returns what was counted last, or nil.
 func (s *site) counted(f *engine.Filter) *engine.Counts {
 	counts, err, ok := s.counts.known(countKey(f))

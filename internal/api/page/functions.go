@@ -242,7 +242,11 @@ func (s *site) function(r *http.Request) (frame, error) {
 	if v := p.Chosen; v.Figures != nil {
 		p.addFigures(v)
 	}
-	return frame{Title: f.FunctionName, Style: figureStyle, Section: sectionFunctions, Live: liveAll, Page: p}, nil
+	out := frame{Title: f.FunctionName, Style: figureStyle, Section: sectionFunctions, Live: liveAll, Page: p}
+	if s.areOld(r.Context(), counts) {
+		out.Refresh = countAgain
+	}
+	return out, nil
 }
 
 // chosenVersion is the version that was asked for, or else the one that was invoked most in the last hour, or the

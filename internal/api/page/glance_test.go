@@ -79,7 +79,7 @@ and 1 more: /ui/?Error=F&Function=a&Redriven=no&Status=FAILED`
 	}
 }
 
-// What retries is told apart where it is among everything else.
+// What retries needs attention from its first failure on, and is told apart there.
 func TestWhatRetriesIsToldApart(t *testing.T) {
 	f := newFixture(t)
 	err := f.engine.Functions().Register(engine.Function{
@@ -109,7 +109,7 @@ func TestWhatRetriesIsToldApart(t *testing.T) {
 	if got := strings.Count(page, ` retries">`); got != 1 {
 		t.Errorf("%d rows retry, want 1:\n%s", got, page)
 	}
-	want(t, page, `class="at-rest retries"`)
+	want(t, page, `class="at-stuck retries"`)
 	want(t, f.get(executionPath(s.ARN), 200), "Try now</button>")
 }
 

@@ -56,7 +56,8 @@ const (
 	maxReasonText = 300 // bytes
 	whysAtOnce    = 4
 	countsAtOnce  = 2
-	soonAgain     = 400 // milliseconds after which a page asks again that has not got all
+	soonAgain     = 400  // milliseconds after which a page asks again that has not got all
+	countAgain    = 1000 // the same, for one whose counts are old
 )
 
 func (s *site) list(r *http.Request) (frame, error) {
@@ -84,8 +85,11 @@ func (s *site) list(r *http.Request) (frame, error) {
 		return frame{}, err
 	}
 	f := frame{Title: "Executions", Section: sectionExecutions, Live: liveAll, Page: p}
-	if !complete {
+	switch {
+	case !complete:
 		f.Refresh = soonAgain
+	case s.areOld(r.Context(), p.Counts, s.counted(at.byStatus()), s.counted(at.byDoing())):
+		f.Refresh = countAgain
 	}
 	return f, nil
 }

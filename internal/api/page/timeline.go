@@ -418,7 +418,6 @@ func (s *scene) strips(line *timeline) {
 		if i.Init > 0 {
 			cold := s.part(stretch{span{i.From, min(i.To, i.From.Add(i.Init))}, "cold", "cold start"})
 			one.Cold = &cold
-			one.Title += "; " + coldStart(i.Init)
 			line.Colds = true
 		}
 		if one.Lit {

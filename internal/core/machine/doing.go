@@ -68,8 +68,8 @@ func (s *state) Doing() Doing {
 	return doing
 }
 
-// Since returns since when the execution has been doing it: paused since the pause began, retrying since what
-// failed first began, running since the invocation began, queued since the invocation was wanted, all else since the last
+// Since returns since when the execution has been doing it: paused since the pause began, retrying since what failed
+// first began, running since the invocation began, queued since the invocation was wanted, all else since the last
 // invocation ended. It is zero if the execution does nothing.
 func (s *state) Since() protocol.Timestamp {
 	switch doing := s.Doing(); {

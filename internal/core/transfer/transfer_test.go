@@ -55,7 +55,8 @@ func fill(t *testing.T, st store.Store) {
 		for j := range 3 {
 			n := i*10 + j
 			row := &store.Row{ID: id(n), ARN: "arn:" + id(n), Function: fmt.Sprint("f", j), Version: "1", Name: "n" + id(n),
-				Status: status, Started: 1, Due: protocol.Timestamp(j), Wanted: 2, Expires: 3, Doing: uint32(j), Since: 6, Owner: 77}
+				Status: status, Started: 1, Due: protocol.Timestamp(j), Wanted: 2, Expires: 3, Doing: uint32(j), Since: 6, Owner: 77,
+				Redriven: j == 1}
 			row.InputHash[3] = byte(n)
 			must(t, st.Commit(ctx, store.Write{ID: id(n), Entry: store.Entry{Seq: 1, Data: []byte("start")}, Row: row,
 				Calls: []store.Call{{Operation: "1", Function: "g", Version: "2", Wanted: 9, Owner: 77}}}))

@@ -166,6 +166,20 @@ func TestProblems(t *testing.T) {
 			}))
 			e.write(t, st, row)
 		}, "event 3, StepStarted, comes after ExecutionStopped"},
+		{"redriven by the row only", func(t *testing.T, st store.Store) {
+			e := newExecution("p", "", "")
+			e.do(func(d *machine.Draft) { d.Stop(nil) })
+			row := e.row()
+			row.Redriven = true
+			e.write(t, st, row)
+		}, "whether it was redriven is true in the index, and false by the journal"},
+		{"redriven by the journal only", func(t *testing.T, st store.Store) {
+			e := newExecution("p", "", "")
+			e.do(func(d *machine.Draft) { d.Stop(nil) })
+			row := e.row()
+			e.do(func(d *machine.Draft) { d.KeepFork(&machine.Fork{ARN: e.x.ARN(), Redrive: true}) })
+			e.write(t, st, row)
+		}, "whether it was redriven is false in the index, and true by the journal"},
 		{"call that nobody makes", func(t *testing.T, st store.Store) {
 			e := newExecution("p", "", "")
 			e.run(t, invokes, "")
