@@ -141,7 +141,7 @@ func TestReadersPressNoButton(t *testing.T) {
 			Text   string
 		}](b, fmt.Sprintf(`fetch("/ui/%s", {method: "POST", body: new URLSearchParams(%s)}).then(async r =>
 			({Status: r.status, Text: await r.text()}))`, name, quote(form(open, failed, callback).Encode())))
-		if reply.Status != http.StatusForbidden || !strings.Contains(reply.Text, "not authorized") {
+		if reply.Status != http.StatusForbidden || !strings.Contains(reply.Text, "may not do this") {
 			t.Errorf("POST /ui/%s: got %d %s, want 403 because of the key", name, reply.Status, reply.Text)
 		}
 	}

@@ -70,6 +70,8 @@ func TestPagesThatRefuse(t *testing.T) {
 		"/ui/job?id=none":            "none",
 		"/ui/act?Action=stop":        "No execution is selected",
 		"/ui/act?Action=burn&All=1":  "burn",
+		"/ui/nothing":                "There is no such page",
+		"/ui/stop":                   "not for a GET",
 	} {
 		b.open(path)
 		b.shows(text)

@@ -1,8 +1,10 @@
 package page
 
 import (
+	"context"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -132,4 +134,17 @@ func TestOddNamesAreFound(t *testing.T) {
 	}
 	want(t, list, "perdure list --tag &#39; key = value &#39; --attention")
 	want(t, f.get(executionPath(s.ARN), 200), "perdure get &#39;"+s.ARN+"&#39;")
+}
+
+// Whoever asks for the head of a stream only is not kept waiting, and keeps no place.
+func TestHeadOfAStream(t *testing.T) {
+	f := newFixture(t)
+	face := New(f.engine, f.engine.Functions(), nil)
+	w := httptest.NewRecorder()
+	ctx, gone := context.WithCancel(t.Context())
+	gone()
+	face.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodHead, "/ui/live?of=all", nil))
+	if w.Code != http.StatusOK || w.Header().Get("Content-Type") != "text/event-stream" || w.Body.Len() != 0 {
+		t.Errorf("got %d, %v and %d bytes", w.Code, w.Header(), w.Body.Len())
+	}
 }

@@ -40,6 +40,9 @@ func (s *site) live(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no") // of proxies
+	if r.Method == http.MethodHead {
+		return nil
+	}
 	stream := &stream{w: w, out: http.NewResponseController(w)}
 	stream.tell("retry: 1000\n")
 	s.follow(ctx, stream, state)

@@ -222,6 +222,9 @@ func TestPeopleGetPages(t *testing.T) {
 		p.wantPage(t, asking{"GET", "/ui/logout", nil, nil, 405, "not allowed on this path"})
 		p.wantPage(t, asking{"POST", "/ui/stop", nil, url.Values{}, 403, "The access key of viewer may not do this"})
 		p.wantPage(t, asking{"POST", "/ui/nothing", nil, url.Values{}, 403, "The access key of viewer may not do this"})
+		if _, text := p.ask(t, asking{method: "POST", path: "/ui/stop", form: url.Values{}}); !strings.Contains(text, "read only") {
+			t.Errorf("a reader is taken for a stranger:\n%s", text)
+		}
 	})
 	t.Run("stranger", func(t *testing.T) {
 		p := someone(t, closed, "", "")

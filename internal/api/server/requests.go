@@ -75,7 +75,7 @@ type answer struct {
 	http.ResponseWriter
 	asked  asked
 	status int
-	// admitted is the request with its caller, once that may ask for it.
+	// admitted is the request with its caller, once that may ask for it, or at least may read.
 	admitted *http.Request
 }
 

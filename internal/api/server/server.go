@@ -137,12 +137,14 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	}
 	if !passed || s.doors != nil { // else a node has checked it
 		caller, done, err := s.admit(w, r, asked)
-		if done || err != nil {
-			return err
-		}
 		who := ""
 		if caller != nil {
-			r, who = route.By(caller, r), caller.Name
+			if r, who = route.By(caller, r), caller.Name; caller.May(route.Readers) {
+				w.(*answer).admitted = r // to be told on a page, if it may see no more than that
+			}
+		}
+		if done || err != nil {
+			return err
 		}
 		r = asked.by(r, who)
 	}
@@ -154,8 +156,8 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// admit refuses those who may not ask this, and returns who asks; nil without credentials. A person without a session
-// is answered with the way to log in.
+// admit refuses those who may not ask this, and returns who asks, if that is known; nil without credentials. A
+// person without a session is answered with the way to log in.
 func (s *Server) admit(
 	w http.ResponseWriter, r *http.Request, asked *asked,
 ) (caller *route.Caller, answered bool, err error) {
@@ -180,10 +182,11 @@ func (s *Server) admit(
 	if err != nil {
 		return nil, false, err
 	}
+	caller = &route.Caller{Name: c.Name, Access: routesFor[c.Access], Session: s.login.value(r)}
 	if !asked.mayBeUsedBy(c.Access, r.Method) {
-		return nil, false, asked.denied("user/"+c.Name, r)
+		err = asked.denied("user/"+c.Name, r)
 	}
-	return &route.Caller{Name: c.Name, Access: routesFor[c.Access], Session: s.login.value(r)}, false, nil
+	return caller, false, err
 }
 
 // Serve answers the connections of l until the server is shut down, for which it returns nil. It closes l. On an

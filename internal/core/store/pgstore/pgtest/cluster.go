@@ -27,6 +27,7 @@ type Cluster struct {
 	as       identity
 
 	process *os.Process // nil while it is stopped
+	gone    chan none   // closed when the process has ended
 	log     *serverLog
 }
 
@@ -125,7 +126,7 @@ func (c *Cluster) launch() error {
 		return err
 	}
 	cmd.Stderr = w
-	err = startBound(cmd)
+	c.gone, err = startBound(cmd)
 	w.Close()
 	if err != nil {
 		r.Close()
@@ -144,19 +145,23 @@ func (c *Cluster) launch() error {
 	return fmt.Errorf("%w: %s", err, c.log)
 }
 
+type none = struct{}
+
 // startBound starts a command that is killed when this process ends, however it does. The kernel binds it to a thread,
-// so that thread must stay.
-func startBound(cmd *exec.Cmd) error {
-	done := make(chan error)
+// so that thread must stay. gone is closed when the command has ended, and its id is free again.
+func startBound(cmd *exec.Cmd) (gone chan none, err error) {
+	started := make(chan error)
+	gone = make(chan none)
 	go func() {
+		defer close(gone)
 		runtime.LockOSThread()
 		err := cmd.Start()
-		done <- err
+		started <- err
 		if err == nil {
 			_ = cmd.Wait()
 		}
 	}()
-	return <-done
+	return gone, <-started
 }
 
 // halt ends the server with a signal, and returns when all its processes have ended.
@@ -171,7 +176,8 @@ func (c *Cluster) halt(sig syscall.Signal) {
 	for _, pid := range processes {
 		_ = syscall.Kill(pid, sig)
 	}
-	<-c.log.ended
+	<-c.log.ended // by the last of its processes
+	<-c.gone      // otherwise the next server takes it for one that runs
 	c.process = nil
 }
 

@@ -44,7 +44,7 @@ func (c *Cluster) Pooler(t testing.TB, database string) string {
 		t.Fatal(err)
 	}
 	cmd.Stderr = w
-	err = startBound(cmd)
+	_, err = startBound(cmd)
 	w.Close()
 	if err != nil {
 		t.Fatal(err)
