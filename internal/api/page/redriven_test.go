@@ -97,7 +97,6 @@ func TestForksOnThePage(t *testing.T) {
 		return reply.Header.Get("ETag")
 	}
 	tag := ask("", http.StatusOK)
-	ask(tag, http.StatusNotModified)
 	f.post("/ui/stop", url.Values{"arn": {copied.ARN}}, 200)
 	tag = ask(tag, http.StatusOK)
 	ask(tag, http.StatusNotModified)
