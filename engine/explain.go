@@ -203,7 +203,7 @@ func (e *explainer) oneLine(ctx context.Context, x *Explanation, followed int) s
 	}
 	if child := x.Reasons[0].Execution; child != "" && followed < maxFollowed {
 		if why, err := e.explain(ctx, child, followed+1); err == nil {
-			texts[0] += ", which " + why.Text
+			texts[0] += ": " + why.Text
 		}
 	}
 	return strings.Join(texts, "; ")
@@ -262,10 +262,17 @@ func (e *explainer) explainCall(t *machine.InvokeTarget) string {
 	case f.absent():
 		return ", of which nothing is there that runs it"
 	case len(f.places) == cap(f.places):
-		return fmt.Sprintf(", of which all %d invocations that it may have at one time are under way",
-			e.functions.fleet.shares.usable(f))
+		return ", which " + e.atItsLimit(f)
 	}
 	return ""
+}
+
+// atItsLimit says of a function that it has as many invocations as it may have.
+func (e *explainer) atItsLimit(f *function) string {
+	if n := e.functions.fleet.shares.usable(f); n > 1 {
+		return fmt.Sprintf("runs %d invocations, as many as it may at one time", n)
+	}
+	return "runs 1 invocation, as many as it may at one time"
 }
 
 // explainQueue says what an invocation waits for before it begins.
@@ -287,9 +294,7 @@ func (e *explainer) explainQueue(arn *protocol.ARN, r *Reason, at protocol.Times
 		r.Text = fmt.Sprintf("has waited for %s for function %s: nothing is there that runs it", ago(r.Since, at), name)
 	case len(f.places) == cap(f.places):
 		r.Kind = ReasonNoPlace
-		r.Text = fmt.Sprintf("has waited for a place for %s: "+
-			"all %d invocations that function %s may have run at one time do",
-			ago(r.Since, at), e.functions.fleet.shares.usable(f), name)
+		r.Text = fmt.Sprintf("has waited for a place for %s: function %s %s", ago(r.Since, at), name, e.atItsLimit(f))
 	default:
 		r.Text = "an invocation is about to begin"
 	}

@@ -160,7 +160,7 @@ func TestExplainTheQueue(t *testing.T) {
 		synctest.Wait()
 		arn := f.start("narrow", "second", "")
 		time.Sleep(3 * time.Second)
-		want := "has waited for a place for 3s: all 1 invocations that function narrow may have run at one time do"
+		want := "has waited for a place for 3s: function narrow runs 1 invocation, as many as it may at one time"
 		if got := f.why(arn); got != want {
 			t.Errorf("got  %s\nwant %s", got, want)
 		}
@@ -195,7 +195,7 @@ func TestExplainCalls(t *testing.T) {
 			}
 		}
 		want(first, "waits for function plain for 1s")
-		want(second, "waits for function plain for 1s, of which all 1 invocations that it may have at one time are under way")
+		want(second, "waits for function plain for 1s, which runs 1 invocation, as many as it may at one time")
 		f.funcs = f.funcs[:1]
 		f.restart()
 		time.Sleep(time.Second)
@@ -247,7 +247,7 @@ func TestExplainTheChain(t *testing.T) {
 		time.Sleep(3 * time.Second)
 		got := f.why(arn)
 		if !strings.HasPrefix(got, "waits for execution ") || !strings.HasSuffix(got,
-			" of child for 3s, which waits for callback approve for 3s") {
+			" of child for 3s: waits for callback approve for 3s") {
 			t.Errorf("got %s", got)
 		}
 	})
