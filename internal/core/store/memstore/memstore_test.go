@@ -66,7 +66,7 @@ func BenchmarkCommit(b *testing.B) {
 }
 
 func BenchmarkList(b *testing.B) {
-	storetest.BenchmarkList(b, func(*testing.B) store.Store { return memstore.New() })
+	storetest.BenchmarkList(b, func(*testing.B) store.Store { return memstore.New() }, func() {})
 }
 
 func TestFleet(t *testing.T) {

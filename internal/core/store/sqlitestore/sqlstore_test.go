@@ -39,5 +39,5 @@ func BenchmarkCommit(b *testing.B) {
 func BenchmarkList(b *testing.B) {
 	storetest.BenchmarkList(b, func(b *testing.B) store.Store {
 		return open(b, b.TempDir(), &sqlitestore.Options{Durability: sqlitestore.None})
-	})
+	}, func() {})
 }

@@ -89,11 +89,12 @@ var benchExecutions = func() int {
 }()
 
 // BenchmarkList measures the first page of lists of executions of ten functions, half of them open, with filters that
-// many rows pass, and that none does; and counts.
-func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store) {
+// many rows pass, and that none does; and counts. Settle is for what a database does by itself after so many writes.
+func BenchmarkList(b *testing.B, open func(b *testing.B) store.Store, settle func()) {
 	s := open(b)
 	defer s.Close()
 	fill(b, s)
+	settle()
 	stuck, settled := &store.Stuck{Trouble: 5, Help: 2, Before: 1 << 40}, &store.Stuck{Help: 5, None: true}
 	running := []protocol.ExecutionStatus{protocol.ExecutionRunning}
 	failed := []protocol.ExecutionStatus{protocol.ExecutionFailed}
