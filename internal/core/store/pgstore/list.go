@@ -88,8 +88,9 @@ func (r *reader) list(ctx context.Context, q *store.Query, candidates []string) 
 	return found[:min(q.Limit, len(found))], nil
 }
 
-// listing writes q in SQL. What is stuck is found in an index, and looked up then. The condition of an error is one
-// for which no index is taken: what many have is soon met in the order of ids, and need not be sorted.
+// listing writes q in SQL. What is not among candidates is found in an index alone, and looked up then: otherwise the
+// server would look up also what it passes over. The condition of an error is one for which no index is taken: what
+// many have is soon met in the order of ids, and need not be sorted.
 func listing(q *store.Query, candidates []string, statuses []protocol.ExecutionStatus) (string, []any) {
 	walk := *q
 	walk.Error = ""
@@ -100,7 +101,7 @@ func listing(q *store.Query, candidates []string, statuses []protocol.ExecutionS
 	order := c.Order(q)
 	c.Args = append(c.Args, int64(q.Limit))
 	tail := fmt.Sprintf("FROM perdure.executions WHERE %s ORDER BY %s LIMIT $%d", c, order, len(c.Args))
-	if q.Ranked() {
+	if len(candidates) == 0 {
 		return fmt.Sprintf("SELECT %s FROM perdure.executions WHERE id = ANY (ARRAY(SELECT id %s)) ORDER BY %s",
 			columns, tail, order), c.Args
 	}
