@@ -261,8 +261,9 @@ func TestCascadeSurvivesACrash(t *testing.T) {
 		})
 		f.stop(&engine.StopRequest{ARN: arn, Cascade: true})
 		time.Sleep(time.Second)
-		if got := f.statuses()["child STOPPED"] + f.statuses()["grandchild STOPPED"]; got != 7 {
-			t.Fatalf("got %d stopped before the crash, want 7: the test does not test", got)
+		got := f.statuses()["child STOPPED"] + f.statuses()["grandchild STOPPED"]
+		if got < 1 || got > 7 { // a commit may be the word to a parent
+			t.Fatalf("got %d stopped before the crash, want 1 to 7: the test does not test", got)
 		}
 		f.close()
 		f.store.Intercept(nil)

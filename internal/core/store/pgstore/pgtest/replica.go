@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Replica makes a copy of the server that follows it by streaming. With synchronous, the server acknowledges a commit
@@ -25,9 +26,24 @@ func (c *Cluster) Replica(t testing.TB, synchronous bool) *Cluster {
 	}
 	r.Start(t)
 	if synchronous {
-		c.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()")
+		c.waitsForReplica(t)
 	}
 	return r
+}
+
+// waitsForReplica has commits wait for the replica. The processes of the server hear of it one by one: those that serve
+// a client, the one that sends to the replica, and, with a checkpoint, the one that tells commits to wait.
+func (c *Cluster) waitsForReplica(t testing.TB) {
+	t.Helper()
+	c.Exec(t, "postgres", "ALTER SYSTEM SET synchronous_standby_names = 'replica'", "SELECT pg_reload_conf()")
+	const heard = "SELECT current_setting('synchronous_standby_names') || ' ' || " +
+		"coalesce((SELECT sync_state FROM pg_stat_replication), '')"
+	for began := time.Now(); c.Value(t, "postgres", heard) != "replica sync"; time.Sleep(10 * time.Millisecond) {
+		if time.Since(began) > patience {
+			t.Fatal("the server does not wait for its replica")
+		}
+	}
+	c.Exec(t, "postgres", "CHECKPOINT")
 }
 
 // Promote makes a replica a server of its own, which takes writes when Promote returns. The server that it followed
