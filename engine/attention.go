@@ -103,11 +103,9 @@ func (l *listing) failures() (statuses []protocol.ExecutionStatus, redriven *boo
 
 // wants reports whether a row belongs to this stage. The store passes over what is stuck, but not over failures.
 func (l *listing) wants(row *store.Row) bool {
-	if !l.attention || l.stage != stageRest || row.ID <= l.recent() {
-		return true
-	}
-	statuses, redriven := l.failures()
-	return !slices.Contains(statuses, row.Status) || row.Redriven != *redriven
+	isDealtWith := row.Redriven && l.query.Redriven == nil
+	return !l.attention || l.stage != stageRest || row.ID <= l.recent() || isDealtWith ||
+		!slices.Contains(failedStatuses, row.Status)
 }
 
 // shown is the stage for those who see the list; empty if it has none.
