@@ -106,7 +106,7 @@ func (term *Terminal) Types(keys string) {
 // Awaits waits until the screen is as ok says.
 func (term *Terminal) Awaits(what string, ok func(screen string) bool) {
 	term.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		screen := ansi.Strip(term.screen.Render())
 		if ok(screen) {
