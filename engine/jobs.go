@@ -43,7 +43,8 @@ type JobRequest struct {
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
-	// At is the moment of the plan that somebody agreed to: executions that started since do not count. Zero is now.
+	// At is the moment of the plan that somebody agreed to: executions that started since do not count, nor do those
+	// that ended since, if only such are meant that have ended. Zero, and what is to come, is now.
 	At protocol.Timestamp `json:",omitzero"`
 
 	Reason string  `json:",omitempty"` // for people; it goes into each history
@@ -328,6 +329,8 @@ func (r *JobRequest) check() error {
 	case r.ARNs != nil && len(r.ARNs) == 0:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A job acts on the executions of a filter, or on those "+
 			"that it names, and it names none: leave the list out")
+	case r.At < 0:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The moment of a plan is not before 1970")
 	case r.Rate != 0 && !(r.Rate >= minRate && r.Rate <= MaxRate): // NaN is no rate
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
 			"from %.6f to %d", minRate, MaxRate)

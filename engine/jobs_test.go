@@ -385,6 +385,7 @@ func TestBadJobs(t *testing.T) {
 			"one by one, not 1001":                         {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
 			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
 			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
+			"not before 1970":                              {Action: engine.JobPause, Filter: engine.Filter{Name: "*"}, At: -1},
 			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
 			"callbacks have 200":                           {Action: engine.JobSucceed, ARNs: arns, Result: &long},
 			"callbacks have 600":                           {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},

@@ -15,7 +15,7 @@ type JobRequest struct {
 	DurableExecutionArns []string `json:",omitempty"`
 	// DryRun says what the job would do, and does nothing.
 	DryRun bool `json:",omitempty"`
-	// PlanTimestamp is that of a plan: what started since is left alone.
+	// PlanTimestamp is that of a plan: what started or ended since is left alone; see engine.JobRequest.At.
 	PlanTimestamp protocol.Seconds `json:",omitzero"`
 
 	Reason      string                `json:",omitempty"`
@@ -57,7 +57,7 @@ type JobList struct{ Jobs []Job }
 type JobPlan struct {
 	Total      int
 	Executions []Execution // the first ten
-	// Timestamp is the PlanTimestamp with which a job leaves alone what started after the plan.
+	// Timestamp is the PlanTimestamp with which a job leaves alone what was not on the plan.
 	Timestamp protocol.Seconds
 }
 
