@@ -72,6 +72,7 @@ type Job struct {
 	Created protocol.Timestamp
 	Total   int // how many executions there were when it began; some may be gone when it comes to them
 	JobProgress
+	Canceling bool // somebody asked for its end, and it has not ended yet
 }
 
 // JobProgress is how far a job has come.
@@ -355,8 +356,9 @@ func (r *JobRequest) checkSize() error {
 	return nil
 }
 
-// Cancel ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
-// one is a ResourceNotFoundException.
+// Cancel ends a job before it is through. It returns when that is sure to happen; until it has happened, the job is
+// Canceling. What it has done stays done. One that has ended stays as it is; an unknown one is a
+// ResourceNotFoundException.
 func (j *Jobs) Cancel(ctx context.Context, id string) error {
 	one, err := j.find(ctx, id)
 	if err != nil || one.ended() {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -318,31 +317,6 @@ func TestJobKeepsItsRate(t *testing.T) {
 		if took := time.Since(began); took < 29*time.Second || took > 32*time.Second {
 			t.Errorf("60 executions took %v, want 30 s", took)
 		}
-	})
-}
-
-func TestJobIsCanceled(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		jobCases[0].prepare(f)
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
-			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.01,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(110 * time.Second)
-		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		j, err = f.Jobs().Get(t.Context(), j.ID)
-		if err != nil || !j.Canceled || j.Ended == 0 || j.Done != 2 {
-			t.Errorf("got %+v, %v, want one that was canceled after 2", j, err)
-		}
-		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
-			t.Errorf("canceling it again: %v", err)
-		}
-		wantRefusal(t, f.Jobs().Cancel(t.Context(), "none"), "There is no job none")
 	})
 }
 

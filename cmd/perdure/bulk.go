@@ -291,6 +291,8 @@ func jobState(job *adminapi.Job) string {
 		return "; broken off"
 	case job.Canceled:
 		return "; canceled"
+	case job.Canceling:
+		return "; being canceled"
 	}
 	return ""
 }

@@ -47,6 +47,7 @@ type Job struct {
 	Failed           int
 	Gone             int    `json:",omitempty"` // executions that the filter did not select any more
 	Canceled         bool   `json:",omitempty"`
+	Canceling        bool   `json:",omitempty"` // somebody asked for its end, and it has not ended yet
 	Fault            string `json:",omitempty"` // why it could not go on
 }
 
@@ -114,7 +115,8 @@ func jobOf(j *engine.Job) *Job {
 	return &Job{
 		JobId: j.ID, Action: j.Action, Filter: j.Filter.Values().Encode(), Reason: j.Reason, By: j.By, Rate: j.Rate,
 		CreatedTimestamp: protocol.Seconds(j.Created), EndedTimestamp: protocol.Seconds(j.Ended), Total: j.Total,
-		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled, Fault: j.Fault,
+		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled, Canceling: j.Canceling,
+		Fault: j.Fault,
 	}
 }
 
