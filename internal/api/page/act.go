@@ -160,8 +160,7 @@ func chosenCommand(action engine.JobAction, arns []string) *command {
 	for _, arn := range arns {
 		line += " " + text.Quote(arn)
 	}
-	end := flag{Words: "; done", Fixed: true}
-	return &command{line + "; do perdure " + verb + ` "$arn"`, append(slices.Clip(flagsOf[verb]), end)}
+	return &command{line + "; do perdure " + verb + ` "$arn"`, append(slices.Clip(flagsOf[verb]), endOfLoop)}
 }
 
 // filterLabels says for people what a filter selects.

@@ -239,7 +239,7 @@ func TestFailuresByError(t *testing.T) {
 	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "Action=redrive") {
 		t.Error("an error became part of the page, or a reader may redrive")
 	}
-	want(t, page, "without a type", "--status TIMED_OUT --error -</code>")
+	want(t, page, "without a type", "--status TIMED_OUT --error - --endpoint http")
 	want(t, f.get("/ui/", 200), "errors without a type", `Error=-&amp;Function=pay`)
 	want(t, f.get("/ui/act?Action=redrive&All=1&Error=-&Function=pay", 200), "Redrive 1 execution?", "bare",
 		`<span class="raw">without a type</span>`)
