@@ -103,8 +103,8 @@ func (s *SavedEvents) all(ctx context.Context) (events []SavedEvent, err error) 
 	return events, nil
 }
 
-// Save keeps an event, in place of one with its name, and returns it as it is kept: of which function, when and by whom.
-// Without JSON, or with too many, it is refused, as is one of a function that is not registered.
+// Save keeps an event, in place of one with its name, and returns it as it is kept: of which function, when and by
+// whom. Without JSON, or with too many, it is refused, as is one of a function that is not registered.
 func (s *SavedEvents) Save(ctx context.Context, event *SavedEvent) (*SavedEvent, error) {
 	f, _, err := s.functions.Lookup(ctx, event.Function, "")
 	if err != nil {

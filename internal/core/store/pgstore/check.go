@@ -43,8 +43,8 @@ const sqlShape = `SELECT 'column ' || table_name || '.' || column_name || ' ' ||
 	ORDER BY 1`
 
 // Check looks for contradictions between the tables and for damage of the schema, as of one moment, and yields a
-// sentence for each, up to [store.MaxFindings] of each sort. It leaves the sums of executions to those who read them, and
-// pages of the database to pg_amcheck.
+// sentence for each, up to [store.MaxFindings] of each sort. It leaves the sums of executions to those who read them,
+// and pages of the database to pg_amcheck.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		snapshot, err := s.Snapshot(ctx)
