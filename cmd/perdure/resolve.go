@@ -107,7 +107,8 @@ func only(piece string, found []*adminapi.Execution, err error) (string, error) 
 // maxByID bounds the executions of which resolveID looks at the id: no store finds a piece of one.
 const maxByID = 10 * protocol.MaxPage
 
-// resolveID finds an execution by a piece of its id; if there are more than [maxByID], one of the newest by the whole id.
+// resolveID finds an execution by a piece of its id; if there are more than [maxByID], one of the newest by the whole
+// id.
 func (r *remote) resolveID(ctx context.Context, piece, function string) (string, error) {
 	var found []*adminapi.Execution
 	seen := 0
@@ -117,8 +118,8 @@ func (r *remote) resolveID(ctx context.Context, piece, function string) (string,
 			return "", r.fault(ctx, err)
 		}
 		if seen++; seen > maxByID {
-			return "", cli.Faultf("no execution%s has %q in its name, and there are too many to look for it in their ids",
-				ofFunction(function), piece).Hintf("give the name, or the ARN")
+			return "", cli.Faultf("no execution%s has %q in its name, and there are too many to look for it in "+
+				"their ids", ofFunction(function), piece).Hintf("give the name, or the ARN")
 		}
 		id := e.DurableExecutionArn[strings.LastIndexByte(e.DurableExecutionArn, '/')+1:]
 		if id == piece {
