@@ -31,6 +31,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
+	"github.com/perdure/perdure/internal/freeport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -127,12 +128,12 @@ func goEnv(t *testing.T, name string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// freePort sets an environment variable to a loopback address that is free now.
+// freePort sets an environment variable to a loopback address that is the script's until its end.
 func freePort(ts *testscript.TestScript, _ bool, args []string) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := freeport.Take()
 	ts.Check(err)
-	ts.Setenv(args[0], l.Addr().String())
-	ts.Check(l.Close())
+	ts.Defer(port.Free)
+	ts.Setenv(args[0], port.Address())
 }
 
 // pack makes a zip archive of files: pack ARCHIVE NAME=FILE…

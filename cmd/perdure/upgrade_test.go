@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -23,6 +22,7 @@ import (
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/internal/core/store/pgstore/pgtest"
+	"github.com/perdure/perdure/internal/freeport"
 	"github.com/perdure/perdure/protocol"
 )
 
@@ -145,12 +145,12 @@ func TestRollingUpgrade(t *testing.T) {
 	goBuild(t, "-o", function, "./testdata/functions/behave")
 	addresses := make([]string, 4)
 	for i := range addresses {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := freeport.Take()
 		if err != nil {
 			t.Fatal(err)
 		}
-		addresses[i] = l.Addr().String()
-		l.Close()
+		defer port.Free()
+		addresses[i] = port.Address()
 	}
 	one := startNode(t, old, "old1", addresses[0], store, function)
 	two := startNode(t, old, "old2", addresses[1], store, function)
