@@ -30,7 +30,7 @@ type piece struct {
 const (
 	maxCuts  = 12          // more would be a comb
 	leastCut = time.Minute // shorter stretches are never cut
-	cutWidth = 5           // percent of one cut; 40 of all at most
+	cutWidth = 8           // percent of one cut; 40 of all at most
 	// leastPiece is the part of the room that a piece between two cuts has at least.
 	leastPiece = 0.04
 )
@@ -213,7 +213,7 @@ func (a *axis) gaps() (gaps []gap) {
 			continue
 		}
 		length := text.Duration(p.length())
-		g := gap{percent(p.Left), percent(p.Right - p.Left), "", "", "// " + length, length + " without events"}
+		g := gap{percent(p.Left), percent(p.Right - p.Left), "", "", length, length + " without events"}
 		width, middle := widthOf(g.Label), (p.Left+p.Right)/2
 		left := max(0, middle-width/2)
 		g.Place, g.Anchor = percent(middle), "middle"
