@@ -322,7 +322,9 @@ func (s *scene) fill(r *row, o *operation, t *tree) {
 			r.Tally.add(child)
 		}
 	}
-	for _, b := range s.bars(o) {
+	bars := s.bars(o)
+	slices.SortStableFunc(bars, func(a, b stretch) int { return cmp.Compare(a.layer(), b.layer()) })
+	for _, b := range bars {
 		r.Parts = append(r.Parts, s.part(b))
 	}
 	for _, run := range s.runs {
@@ -341,6 +343,14 @@ type stretch struct {
 	span
 	class string // run, failed, retry, queued, paused, wait, callback, invoke, or context with that of its status
 	title string
+}
+
+// layer orders what is drawn over each other: a short attempt is over the pauses beside it.
+func (b *stretch) layer() int {
+	if b.class == "run" || b.class == "failed" {
+		return 1
+	}
+	return 0
 }
 
 // bars are the stretches of an operation, in order.

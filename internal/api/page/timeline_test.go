@@ -247,3 +247,18 @@ func TestTimeBetweenInvocationsIsTold(t *testing.T) {
 		})
 	}
 }
+
+// TestShortAttemptsAreSeen: they are drawn over the pauses beside them.
+func TestShortAttemptsAreSeen(t *testing.T) {
+	start := protocol.Event{Type: protocol.EventStepStarted, OpID: "a", Time: at(0)}
+	fail := protocol.Event{Type: protocol.EventStepFailed, OpID: "a", Time: at(0.001), CurrentAttempt: 1, NextAttemptDelay: 5,
+		Error: &protocol.ErrorObject{ErrorType: "E"}}
+	s := &scene{record: recorded(start, fail), all: span{began, at(1000)}, open: true}
+	var got []string
+	for _, part := range s.draw(parsePlace(nil)).Rows[0].Parts {
+		got = append(got, part.Class)
+	}
+	if diff := cmp.Diff([]string{"retry", "queued", "failed"}, got); diff != "" {
+		t.Errorf("the last is on top (-want +got):\n%s", diff)
+	}
+}
