@@ -118,13 +118,13 @@ func TestAMillionThatCannotRunInSQLite(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if took := time.Since(began); took > 2*time.Second {
+	if took := time.Since(began); took > 10*time.Second {
 		t.Errorf("the engine took %v to start", took)
 	}
 	e.EndRest()
 	late := lateness(t, e, waits)
 	t.Logf("of %d waits beside %d rows: p50 %v, p99 %v, worst %v", waits, n, late[waits/2], late[waits*99/100], late[waits-1])
-	if p99 := late[waits*99/100]; p99 > 500*time.Millisecond { // the goal is 20 ms, on a machine that does nothing else
+	if p99 := late[waits*99/100]; p99 > 2*time.Second { // the goal is 20 ms, on a machine that does nothing else
 		t.Errorf("one wait of a hundred is %v late", p99)
 	}
 	if _, err := st.Row(t.Context(), expired(2).ID); !errors.Is(err, store.ErrNotFound) {

@@ -10,7 +10,7 @@ from botocore.config import Config
 
 ENDPOINT = os.environ.get("PERDURE_ENDPOINT", "")
 # A large result takes its time on a busy machine.
-PATIENCE = 40
+PATIENCE = 120
 
 # What fails is to be seen, not tried again.
 api = boto3.client("lambda", endpoint_url=ENDPOINT or None, config=Config(read_timeout=PATIENCE, retries={"total_max_attempts": 1}))

@@ -220,11 +220,11 @@ class Programs:
         return [s.split()[0] if s.startswith(("Step", "Callback")) else s for s in shape(events)]
 
     def test_wait_for_callback_with_heartbeats(self):
-        arn = start(f"{self.language}-wait_for_callback", {"heartbeat": 4})
+        arn = start(f"{self.language}-wait_for_callback", {"heartbeat": 8})
         id = callback_id(arn)
         until(lambda: SUSPENDED in shape(history(arn)))
         for _ in range(3):
-            time.sleep(2)
+            time.sleep(3)  # in all more than the heartbeat
             api.send_durable_execution_callback_heartbeat(CallbackId=id)
         api.send_durable_execution_callback_success(CallbackId=id, Result=b"[1]")
         execution, events = self.finished(arn)
@@ -235,7 +235,7 @@ class Programs:
         )
         context = next(e for e in events if e["EventType"] == "ContextStarted")
         self.assertEqual(context["SubType"], "WaitForCallback")
-        self.assertEqual(one(events, "CallbackStarted")["HeartbeatTimeout"], 4)
+        self.assertEqual(one(events, "CallbackStarted")["HeartbeatTimeout"], 8)
 
     def times_out(self, event, kind):
         execution, events = self.run_program("wait_for_callback", event)

@@ -31,7 +31,7 @@ def client(endpoint, key, region="eu-west-3"):
         aws_access_key_id=key["aws_access_key_id"],
         aws_secret_access_key=key["aws_secret_access_key"],
         aws_session_token="of no account",
-        config=Config(read_timeout=40, retries={"total_max_attempts": 1}),
+        config=Config(read_timeout=120, retries={"total_max_attempts": 1}),
     )
 
 
