@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -98,7 +97,6 @@ type Engine struct {
 	fleet     *membership
 	claimer   *claimer // nil if the engine is alone
 	jobs      *Jobs
-	redrives  [64]sync.Mutex // those of executions that are to be redriven once, by a hash of the ARN
 	probe     probe
 	counts    sharedAnswers[*Counts]
 	open      sharedAnswers[[]OpenCount]

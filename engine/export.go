@@ -52,11 +52,14 @@ func (e *Engine) Import(ctx context.Context, file io.Reader, req *ImportRequest)
 		if err != nil {
 			return nil, err
 		}
-		started, err := e.forkOf(r, &ForkRequest{Name: req.Name, Qualifier: req.Qualifier})
-		if err == nil {
-			_ = e.ledger.keepFork(f.ARN, &machine.Fork{ARN: started.ARN, By: by}) // if it is here, too
-		}
-		return started, err
+		fork := &ForkRequest{Name: req.Name, Qualifier: req.Qualifier, By: by}
+		return e.forkOf(r, fork, func(d *machine.Draft, f *machine.Fork) error {
+			err := e.ledger.fork(ctx, d, f, false)
+			if protocol.HasCode(err, protocol.CodeNotFound) { // the execution is not here
+				err = e.ledger.create(d)
+			}
+			return err
+		})
 	}
 	if req.Name != "" || req.Qualifier != "" {
 		return nil, protocol.Errorf(protocol.CodeInvalidParameter,

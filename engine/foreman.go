@@ -106,7 +106,7 @@ func (f *foreman) takeUp() error {
 			}
 		case isWorking && one.cancel:
 			cancel()
-		case !isWorking && len(f.working) < jobsAtOnce:
+		case !isWorking && (one.cancel || len(f.working) < jobsAtOnce): // one that is canceled ends at once
 			f.begin(one)
 		}
 	}

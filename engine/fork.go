@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/core/machine"
@@ -51,43 +50,31 @@ type ForkOutcome struct {
 // maxForkNames bounds how many names are tried for a fork without one.
 const maxForkNames = 1000
 
-// Fork starts a copy of an execution, and returns when it is durable. It refuses names and versions as [Engine.Start]
-// does, an unknown operation, and one that cannot end so. The execution remembers its fork, in an entry that follows
-// that of the fork: should the process die in between, it does not know the fork until a request with the same Token
-// is repeated.
+// Fork starts a copy of an execution, and returns when it is durable, and the execution remembers it: both are one
+// commit. It refuses names and versions as [Engine.Start] does, an unknown operation, and one that cannot end so.
 func (e *Engine) Fork(ctx context.Context, req *ForkRequest) (*Started, error) {
-	by, err := caller(ctx, req.By)
-	if err != nil {
+	own := *req
+	var err error
+	if own.By, err = caller(ctx, req.By); err != nil {
 		return nil, err
 	}
-	if req.Token != "" {
-		named := *req
-		named.Name = tokenName(req.ARN, req.Token)
-		req = &named
+	if own.Token == "" {
+		return e.forkOnce(ctx, &own)
 	}
-	if req.Once { // who looks and who marks take turns; nodes need not, as one of them does the jobs
-		turn := &e.redrives[crc32.ChecksumIEEE([]byte(req.ARN))%uint32(len(e.redrives))]
-		turn.Lock()
-		defer turn.Unlock()
+	own.Name = tokenName(req.ARN, req.Token)
+	if started, err := e.ledger.forked(ctx, &own); started != nil || err != nil {
+		return started, err
 	}
-	started, err := e.forkOnce(ctx, req)
-	if err != nil {
-		return nil, err
-	}
-	err = e.ledger.keepFork(req.ARN, &machine.Fork{ARN: started.ARN, Redrive: req.Redrive, By: by})
-	if err != nil && req.Token != "" {
-		return nil, err // a repeat finds the fork
-	}
-	return started, nil
-}
-
-// forkOnce makes a fork, or finds that of a request with the same token.
-func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, error) {
-	if req.Token != "" {
-		if started, err := e.ledger.forked(ctx, req); started != nil || err != nil {
-			return started, err
+	started, err := e.forkOnce(ctx, &own)
+	if err != nil { // a repeat at the same time may have been first
+		if first, _ := e.ledger.forked(ctx, &own); first != nil {
+			return first, nil
 		}
 	}
+	return started, err
+}
+
+func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, error) {
 	origin, err := e.ledger.read(ctx, req.ARN)
 	if err == nil {
 		err = e.functions.documents.fresh(ctx)
@@ -95,24 +82,23 @@ func (e *Engine) forkOnce(ctx context.Context, req *ForkRequest) (*Started, erro
 	if err != nil {
 		return nil, err
 	}
-	started, err := e.forkOf(origin, req)
-	if req.Token != "" && err != nil { // a repeat at the same time may have been first
-		if first, _ := e.ledger.forked(ctx, req); first != nil {
-			return first, nil
-		}
-	}
-	return started, err
+	return e.forkOf(origin, req, func(d *machine.Draft, f *machine.Fork) error {
+		return e.ledger.fork(ctx, d, f, req.Once)
+	})
 }
 
-// keepFork has an execution remember a fork of it, if it is still there. What it cannot be told is in the log.
-func (g *ledger) keepFork(arn string, fork *machine.Fork) error {
-	_, err := updateNamed(g.always, g, arn, unrefused(func(d *machine.Draft) { d.KeepFork(fork) }), nothing)
-	if refusal, gone := errors.AsType[*protocol.Error](err); gone && refusal.Code == protocol.CodeNotFound {
-		return nil
-	}
-	if err != nil {
-		g.log.Error("an execution could not be told of its fork", "execution", arn, "fork", fork.ARN, "error", err)
-	}
+// fork makes a fork durable, and has its origin remember it. It fails with [store.ErrConflict] if the name is taken;
+// once refuses an origin that was redriven.
+func (g *ledger) fork(ctx context.Context, made *machine.Draft, f *machine.Fork, once bool) error {
+	_, err := updateNamed(ctx, g, made.Identity().OriginARN, func(d *machine.Draft) (none, error) {
+		if once && d.Redriven() {
+			return none{}, protocol.Errorf(protocol.CodeConflict, "The execution was redriven before; a filter with "+
+				"Redriven=yes redrives it again")
+		}
+		d.KeepFork(f)
+		d.BeginWith(made)
+		return none{}, nil
+	}, nothing)
 	return err
 }
 
@@ -139,8 +125,11 @@ func (g *ledger) forked(ctx context.Context, req *ForkRequest) (*Started, error)
 	return &Started{ARN: row.ARN, Version: row.Version, Durable: true, Existing: true}, nil
 }
 
-// forkOf is Fork of an execution that was read from the store or from a file.
-func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
+// forkOf makes a fork of an execution that was read from the store or from a file; commit makes it durable, or fails
+// with [store.ErrConflict] if its name is taken.
+func (e *Engine) forkOf(origin *reading, req *ForkRequest, commit func(*machine.Draft, *machine.Fork) error) (
+	*Started, error,
+) {
 	if err := checkInput(req.Input); err != nil {
 		return nil, err
 	}
@@ -162,9 +151,16 @@ func (e *Engine) forkOf(origin *reading, req *ForkRequest) (*Started, error) {
 		if !protocol.ValidID(arn.Name, protocol.MaxExecutionName) {
 			return nil, protocol.Errorf(protocol.CodeInvalidParameter, "%q is not a name for an execution", arn.Name)
 		}
-		started, err := e.fork(t, arn, origin, &machine.ForkRequest{Cuts: cuts, Input: req.Input})
+		d, err := e.draftFork(t, arn, origin, &machine.ForkRequest{Cuts: cuts, Input: req.Input})
+		if err != nil {
+			return nil, err
+		}
+		err = commit(d, &machine.Fork{ARN: d.ARN(), Redrive: req.Redrive, By: req.By})
+		if err == nil {
+			return &Started{ARN: d.ARN(), Version: t.Version, Durable: true}, nil
+		}
 		if !errors.Is(err, store.ErrConflict) {
-			return started, err
+			return nil, err
 		}
 		if req.Name != "" || n > maxForkNames {
 			return nil, protocol.Errorf(protocol.CodeAlreadyStarted,
@@ -194,8 +190,10 @@ func checkInput(input *string) error {
 	return nil
 }
 
-// fork commits one fork under a name, or fails with [store.ErrConflict].
-func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine.ForkRequest) (*Started, error) {
+// draftFork is a fork under a name.
+func (e *Engine) draftFork(t target, arn protocol.ARN, origin *reading, fork *machine.ForkRequest) (
+	*machine.Draft, error,
+) {
 	if e.life.closing() {
 		return nil, closed()
 	}
@@ -204,23 +202,12 @@ func (e *Engine) fork(t target, arn protocol.ARN, origin *reading, fork *machine
 	})
 	fork.Identity, fork.Resolve = id, e.starts.resolve
 	fork.CallbackID = func(position int) string { return e.seals.callbackID(id.ARN.ID, position) }
-	d, err := origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)
-	if err != nil {
-		return nil, err
-	}
-	if err := e.ledger.create(d); err != nil {
-		return nil, err
-	}
-	return &Started{ARN: id.ARN.String(), Version: t.Version, Durable: true}, nil
+	return origin.Fork(origin.records, fork, e.starts.startOf(id.ARN.ID), e.ledger.rules)
 }
 
 // cutsOf says what of the origin is not copied.
 func cutsOf(origin *machine.Execution, req *ForkRequest) (cuts []machine.Cut, err error) {
 	if req.Redrive {
-		if req.Once && origin.Redriven() {
-			return nil, protocol.Errorf(protocol.CodeConflict, "The execution was redriven before; a filter with "+
-				"Redriven=yes redrives it again")
-		}
 		if cuts, err = origin.Redrive(); err != nil {
 			return nil, err
 		}

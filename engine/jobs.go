@@ -43,7 +43,8 @@ type JobRequest struct {
 	Filter Filter
 	// ARNs says on which executions in place of Filter: 1 to [MaxChosen].
 	ARNs []string `json:",omitempty"`
-	// At is the moment of the plan that somebody agreed to: executions that started since do not count. Zero is now.
+	// At is the moment of the plan that somebody agreed to: executions that started since do not count, nor do those
+	// that ended since, if only such are meant that have ended. Zero, and what is to come, is now.
 	At protocol.Timestamp `json:",omitzero"`
 
 	Reason string  `json:",omitempty"` // for people; it goes into each history
@@ -71,6 +72,7 @@ type Job struct {
 	Created protocol.Timestamp
 	Total   int // how many executions there were when it began; some may be gone when it comes to them
 	JobProgress
+	Canceling bool // somebody asked for its end, and it has not ended yet
 }
 
 // JobProgress is how far a job has come.
@@ -328,6 +330,8 @@ func (r *JobRequest) check() error {
 	case r.ARNs != nil && len(r.ARNs) == 0:
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A job acts on the executions of a filter, or on those "+
 			"that it names, and it names none: leave the list out")
+	case r.At < 0:
+		return protocol.Errorf(protocol.CodeInvalidParameter, "The moment of a plan is not before 1970")
 	case r.Rate != 0 && !(r.Rate >= minRate && r.Rate <= MaxRate): // NaN is no rate
 		return protocol.Errorf(protocol.CodeInvalidParameter, "A rate is a number of executions a second, "+
 			"from %.6f to %d", minRate, MaxRate)
@@ -352,8 +356,9 @@ func (r *JobRequest) checkSize() error {
 	return nil
 }
 
-// Cancel ends a job before it is through. What it has done stays done. One that has ended stays as it is; an unknown
-// one is a ResourceNotFoundException.
+// Cancel ends a job before it is through. It returns when that is sure to happen; until it has happened, the job is
+// Canceling. What it has done stays done. One that has ended stays as it is; an unknown one is a
+// ResourceNotFoundException.
 func (j *Jobs) Cancel(ctx context.Context, id string) error {
 	one, err := j.find(ctx, id)
 	if err != nil || one.ended() {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -321,31 +320,6 @@ func TestJobKeepsItsRate(t *testing.T) {
 	})
 }
 
-func TestJobIsCanceled(t *testing.T) {
-	inBubble(t, func(t *testing.T, f *fixture) {
-		jobCases[0].prepare(f)
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
-			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.01,
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		time.Sleep(110 * time.Second)
-		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
-			t.Fatal(err)
-		}
-		synctest.Wait()
-		j, err = f.Jobs().Get(t.Context(), j.ID)
-		if err != nil || !j.Canceled || j.Ended == 0 || j.Done != 2 {
-			t.Errorf("got %+v, %v, want one that was canceled after 2", j, err)
-		}
-		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
-			t.Errorf("canceling it again: %v", err)
-		}
-		wantRefusal(t, f.Jobs().Cancel(t.Context(), "none"), "There is no job none")
-	})
-}
-
 // What starts while a job goes on is not part of it.
 func TestJobLeavesOutWhatStartsLater(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
@@ -385,6 +359,7 @@ func TestBadJobs(t *testing.T) {
 			"one by one, not 1001":                         {Action: engine.JobPause, ARNs: slices.Repeat(arns[:1], 1001)},
 			"No execution ever has the status":             {Action: engine.JobPause, Filter: odd},
 			"Function not found":                           {Action: engine.JobPause, Filter: engine.Filter{Function: "nobody"}},
+			"not before 1970":                              {Action: engine.JobPause, Filter: engine.Filter{Name: "*"}, At: -1},
 			"too long":                                     {Action: engine.JobPause, ARNs: arns, Reason: strings.Repeat("r", 5000)},
 			"callbacks have 200":                           {Action: engine.JobSucceed, ARNs: arns, Result: &long},
 			"callbacks have 600":                           {Action: engine.JobSucceed, ARNs: arns, Result: &escaped},

@@ -121,6 +121,7 @@ func (s *jobState) ended() bool { return s.progress.Ended != 0 }
 func (s *jobState) job() *Job {
 	return &Job{
 		ID: s.id, JobRequest: s.JobRequest, Created: s.Created, Total: s.Total, JobProgress: s.progress.JobProgress,
+		Canceling: s.cancel && !s.ended(),
 	}
 }
 

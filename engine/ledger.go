@@ -116,7 +116,7 @@ func updateThen[T any](
 		if err == nil && remembered && len(d.Records()) == 0 {
 			err = g.prove(ctx, l)
 		}
-		if errors.Is(err, store.ErrConflict) {
+		if errors.Is(err, store.ErrConflict) && !g.isTaken(ctx, d.Beginning()) {
 			g.log.Debug("another writer was first; reading again", "execution", id)
 			continue
 		}
@@ -128,6 +128,17 @@ func updateThen[T any](
 		d.Done()
 		return result, refusal
 	}
+}
+
+// isTaken reports whether an execution has the name already that a new one was to have; of none it is false. If the
+// store cannot tell, the next read fails, too.
+func (g *ledger) isTaken(ctx context.Context, d *machine.Draft) bool {
+	if d == nil {
+		return false
+	}
+	arn := d.Identity().ARN
+	_, err := g.store.Named(ctx, arn.Function, arn.Name)
+	return err == nil
 }
 
 // prove fails with [store.ErrConflict] if the execution in memory is not the stored one, and forgets it then.

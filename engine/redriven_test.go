@@ -252,57 +252,73 @@ type spoiled struct {
 	store.Store
 	left  atomic.Int64 // commits before that
 	spoil func() error // an error is that of the commit
+
+	takesEffect bool // the commit whose error is made up
 }
 
 func (s *spoiled) Commit(ctx context.Context, writes ...store.Write) error {
 	if s.left.Add(-1) == -1 {
 		if err := s.spoil(); err != nil {
+			if s.takesEffect {
+				err = errors.Join(err, s.Store.Commit(ctx, writes...))
+			}
 			return err
 		}
 	}
 	return s.Store.Commit(ctx, writes...)
 }
 
-// A fork that is durable is never refused because the execution cannot be told of it. One with a token is: its repeat
-// finds the fork, and the execution is told then.
-func TestForksThatCannotBeTold(t *testing.T) {
+// A fork and what its origin knows of it are one commit: whether that fails, or the process dies before or after it,
+// neither is there without the other.
+func TestAForkIsNeverUnknown(t *testing.T) {
 	for _, token := range []string{"", "token"} {
-		t.Run("token="+token, func(t *testing.T) {
-			inBubble(t, func(t *testing.T, f *fixture) {
-				front := &spoiled{Store: f.store, spoil: func() error { return errors.New("the store is away") }}
-				f.close()
-				front.left.Store(1 << 40)
-				f.front = front
-				f.open()
-				arn := f.fails(1)[0]
-				synctest.Wait()
-				front.left.Store(1) // the fork is committed, and what follows fails
-				req := &engine.ForkRequest{ARN: arn, Redrive: true, Token: token}
-				s, err := f.Fork(t.Context(), req)
-				if (err != nil) != (token != "") {
-					t.Fatalf("got %+v, %v", s, err)
-				}
-				if token == "" {
-					if forks := f.forks(arn); len(forks) != 0 {
-						t.Errorf("got %+v, want none", forks)
-					}
-					f.result(s.ARN)
-					return
-				}
-				s, err = f.Fork(t.Context(), req)
-				if err != nil || !s.Existing {
-					t.Fatalf("repeated: got %+v, %v, want the fork that exists", s, err)
-				}
-				if forks := f.forks(arn); len(forks) != 1 || forks[0].ARN != s.ARN || !forks[0].Redrive {
-					t.Errorf("got %+v, want %s", forks, s.ARN)
-				}
-				f.result(s.ARN)
-			})
-		})
+		for _, takesEffect := range []bool{false, true} {
+			for nth := range int64(3) { // of the commits from the request on
+				t.Run(fmt.Sprint("token=", token, ",takesEffect=", takesEffect, ",commit=", nth), func(t *testing.T) {
+					inBubble(t, func(t *testing.T, f *fixture) {
+						forkWhileTheStoreFails(t, f, token, takesEffect, nth)
+					})
+				})
+			}
+		}
 	}
 }
 
-// An execution may be deleted while a fork of it is made.
+func forkWhileTheStoreFails(t *testing.T, f *fixture, token string, takesEffect bool, nth int64) {
+	front := &spoiled{Store: f.store, takesEffect: takesEffect, spoil: func() error { return errors.New("the store is away") }}
+	f.close()
+	front.left.Store(1 << 40)
+	f.front = front
+	f.open()
+	arn := f.fails(1)[0]
+	synctest.Wait()
+	front.left.Store(nth)
+	req := &engine.ForkRequest{ARN: arn, Redrive: true, Token: token}
+	_, err := f.Fork(t.Context(), req)
+	isFound := token != "" && takesEffect // by its name
+	if failed := err != nil; failed != (nth == 0 && !isFound) {
+		t.Errorf("got %v, want an error if the first commit fails", err)
+	}
+	f.restart()
+	isThere := takesEffect || nth > 0
+	made := f.names(&engine.ListRequest{Filter: engine.Filter{Name: "bad-0-*"}})
+	if forks := f.forks(arn); len(forks) != len(strings.Fields(made)) || isThere != (len(forks) == 1) {
+		t.Errorf("there are the forks %q, and the execution knows %+v", made, forks)
+	}
+	if token == "" {
+		return
+	}
+	s, err := f.Fork(t.Context(), req)
+	if err != nil || s.Existing != isThere {
+		t.Fatalf("repeated: got %+v, %v, want one that exists: %v", s, err, isThere)
+	}
+	if forks := f.forks(arn); len(forks) != 1 || forks[0].ARN != s.ARN || !forks[0].Redrive {
+		t.Errorf("got %+v, want %s", forks, s.ARN)
+	}
+	f.result(s.ARN)
+}
+
+// An execution that is deleted while a fork of it is made has none.
 func TestForkOfWhatIsDeletedMeanwhile(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		front := &spoiled{Store: f.store}
@@ -310,24 +326,18 @@ func TestForkOfWhatIsDeletedMeanwhile(t *testing.T) {
 		front.left.Store(1 << 40)
 		f.front = front
 		f.open()
-		arn := f.fails(1)[0]
-		synctest.Wait()
-		id, _ := protocol.ParseARN(arn)
-		front.spoil = func() error { return f.store.Delete(context.Background(), id.ID) }
-		for _, token := range []string{"", "token"} {
-			if token != "" {
-				arn = f.start("sleeper", "bad-more", "")
-				f.result(arn)
-				synctest.Wait()
-				id, _ = protocol.ParseARN(arn)
-			}
-			front.left.Store(1)
+		for i, token := range []string{"", "token"} {
+			arn := f.fails(i + 1)[i]
+			synctest.Wait()
+			id, _ := protocol.ParseARN(arn)
+			front.spoil = func() error { return f.store.Delete(context.Background(), id.ID) }
+			front.left.Store(0)
 			s, err := f.Fork(t.Context(), &engine.ForkRequest{ARN: arn, Redrive: true, Token: token})
-			if err != nil {
-				t.Fatal(err)
+			if !protocol.HasCode(err, protocol.CodeNotFound) {
+				t.Errorf("got %+v, %v, want that the execution is not there", s, err)
 			}
-			if r := f.result(s.ARN); r.Status != protocol.ExecutionFailed {
-				t.Errorf("got %s", r.Status)
+			if made := f.names(&engine.ListRequest{Filter: engine.Filter{Name: id.Name + "-*"}}); made != "" {
+				t.Errorf("got the forks %q of what is gone", made)
 			}
 		}
 	})
@@ -353,14 +363,18 @@ func TestForkOfAnotherNodesExecution(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		more, err := f.nodes[0].Fork(t.Context(), &engine.ForkRequest{ARN: arn}) // it does not know of the other one yet
+		if err != nil {
+			t.Fatal(err)
+		}
 		for i, n := range f.nodes {
-			if forks := n.forks(arn); len(forks) != 1 || forks[0].ARN != s.ARN {
-				t.Errorf("node %d: got %+v, want %s", i, forks, s.ARN)
+			if forks := n.forks(arn); len(forks) != 2 || forks[0].ARN != s.ARN || forks[1].ARN != more.ARN {
+				t.Errorf("node %d: got %+v, want %s and %s", i, forks, s.ARN, more.ARN)
 			}
 		}
 		close(goOn)
-		for i, one := range []string{arn, s.ARN} {
-			if r := f.nodes[1-i].result(one); r.Status != protocol.ExecutionSucceeded {
+		for i, one := range []string{arn, s.ARN, more.ARN} {
+			if r := f.nodes[i%2].result(one); r.Status != protocol.ExecutionSucceeded {
 				t.Errorf("got %s, %v", r.Status, r.Error)
 			}
 		}

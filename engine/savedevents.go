@@ -103,32 +103,32 @@ func (s *SavedEvents) all(ctx context.Context) (events []SavedEvent, err error) 
 	return events, nil
 }
 
-// Save keeps an event, in place of one with its name. Without JSON, or with too many, it is refused, as is one of a
-// function that is not registered.
-func (s *SavedEvents) Save(ctx context.Context, event *SavedEvent) error {
+// Save keeps an event, in place of one with its name, and returns it as it is kept: of which function, when and by
+// whom. Without JSON, or with too many, it is refused, as is one of a function that is not registered.
+func (s *SavedEvents) Save(ctx context.Context, event *SavedEvent) (*SavedEvent, error) {
 	f, _, err := s.functions.Lookup(ctx, event.Function, "")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := event.check(); err != nil {
-		return err
+		return nil, err
 	}
 	all, err := s.all(ctx)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	kept := *event
 	kept.Function, kept.Saved = f.Name, s.now()
 	if kept.By, err = caller(ctx, event.By); err != nil {
-		return err
+		return nil, err
 	}
 	isThere := slices.ContainsFunc(all, func(one SavedEvent) bool {
 		return one.Function == kept.Function && one.Name == kept.Name
 	})
 	if len(all) >= MaxSavedEvents && !isThere {
-		return protocol.Errorf(protocol.CodeConflict, "There are %d saved events already; delete one", len(all))
+		return nil, protocol.Errorf(protocol.CodeConflict, "There are %d saved events already; delete one", len(all))
 	}
-	return s.store.PutDocument(ctx, kindSavedEvent, kept.Function+"/"+kept.Name, encodeDocument(kept))
+	return &kept, s.store.PutDocument(ctx, kindSavedEvent, kept.Function+"/"+kept.Name, encodeDocument(kept))
 }
 
 func (s *SavedEvent) check() error {

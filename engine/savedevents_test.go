@@ -20,8 +20,16 @@ func TestSavedEvents(t *testing.T) {
 			{Function: "f", Name: "small", Event: `1`, By: "ann"}, {Function: "f", Name: "big/../ü", Event: `{"n":2}`},
 			{Function: "g", Name: "small", Event: `3`}, {Function: "f", Name: "small", Event: `4`, By: "bob"},
 		} {
-			if err := f.SavedEvents().Save(t.Context(), &one); err != nil {
+			kept, err := f.SavedEvents().Save(t.Context(), &one)
+			if err != nil {
 				t.Fatal(err)
+			}
+			read, err := f.SavedEvents().Get(t.Context(), one.Function, one.Name)
+			if err != nil || kept.Saved == 0 || kept.By != one.By {
+				t.Errorf("got %+v, %v, want when it was saved, and by whom", kept, err)
+			}
+			if diff := cmp.Diff(read, kept); diff != "" {
+				t.Errorf("what was saved is told otherwise (-read +saved):\n%s", diff)
 			}
 		}
 		f.restart()
@@ -67,7 +75,8 @@ func TestBadSavedEvents(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		f.durable("f", waitFor)
 		save := func(function, name, event string) error {
-			return f.SavedEvents().Save(t.Context(), &engine.SavedEvent{Function: function, Name: name, Event: event})
+			_, err := f.SavedEvents().Save(t.Context(), &engine.SavedEvent{Function: function, Name: name, Event: event})
+			return err
 		}
 		for name, bad := range map[string][3]string{
 			"no name": {"f", "", "1"}, "a long name": {"f", strings.Repeat("x", engine.MaxSavedEventName+1), "1"},

@@ -144,8 +144,8 @@ func refusal(err error) *protocol.ErrorObject {
 }
 
 // complete returns the writes of a draft's commit: its own, with the calls that begin and end, and those of the
-// children that it starts. It refuses a start that the function does not admit. The caller holds the starting lock of
-// the functions until the commit is over.
+// children and the fork that begin with it. It refuses a start that the function does not admit. The caller holds the
+// starting lock of the functions until the commit is over.
 func (s *starter) complete(d *machine.Draft, own store.Write) ([]store.Write, error) {
 	if d.Entries() == 0 {
 		if _, err := s.functions.admitStart(d.Identity().ARN); err != nil {
@@ -162,13 +162,23 @@ func (s *starter) complete(d *machine.Draft, own store.Write) ([]store.Write, er
 		if err != nil {
 			return nil, err
 		}
-		own := row(child)
-		own.Owner = s.fleet.owner(nil, child)
-		writes = append(writes, store.Write{
-			ID: own.ID, Entry: store.Entry{Seq: 1, Data: machine.Encode(child.Records())}, Row: own,
-		})
+		writes = append(writes, s.first(child))
+	}
+	if fork := d.Beginning(); fork != nil {
+		more, err := s.complete(fork, s.first(fork))
+		if err != nil {
+			return nil, err
+		}
+		writes = append(writes, more...)
 	}
 	return writes, nil
+}
+
+// first is the write with which an execution begins that another one began.
+func (s *starter) first(d *machine.Draft) store.Write {
+	own := row(d)
+	own.Owner = s.fleet.owner(nil, d)
+	return store.Write{ID: own.ID, Entry: store.Entry{Seq: 1, Data: machine.Encode(d.Records())}, Row: own}
 }
 
 func (s *starter) child(parent protocol.ARN, r *machine.Record) (*machine.Draft, error) {

@@ -42,34 +42,52 @@ func (n operationName) String() string {
 // pattern is what names alike have in common: with a # for each number, and for each word that is an id. Of a name
 // that is like no other it is empty.
 func (n operationName) pattern() operationName {
-	none := operationName{}
-	if n.items || !strings.ContainsAny(n.name, "0123456789") {
-		return none
+	var room [roomForPattern]byte
+	if name := n.appendPattern(room[:0]); len(name) > 0 {
+		return operationName{kind: n.kind, name: string(name), alike: true}
 	}
-	var b strings.Builder
+	return operationName{}
+}
+
+// roomForPattern is enough for most names: longer patterns take memory for a moment.
+const roomForPattern = 64
+
+// appendPattern appends the name of the pattern to b, or nothing. It is called for each operation whose name is counted
+// with others.
+func (n operationName) appendPattern(b []byte) []byte {
+	if n.items || !strings.ContainsAny(n.name, digits) {
+		return b
+	}
 	for rest := n.name; rest != ""; {
-		word := rest[:wordLength(rest)]
-		rest = rest[max(1, len(word)):]
-		if word == "" {
-			b.WriteByte(n.name[len(n.name)-len(rest)-1])
-			continue
+		length := wordLength(rest)
+		switch {
+		case length == 0:
+			b = appendMark(b, rest[0])
+			length = 1
+		case length >= leastID && strings.ContainsAny(rest[:length], digits):
+			b = appendMark(b, '#')
+		default:
+			b = appendWithoutNumbers(b, rest[:length])
 		}
-		b.WriteString(withoutNumbers(word))
+		rest = rest[length:]
 	}
-	name := b.String()
-	for _, between := range []string{"-", "_", ".", ":"} { // of an id, a date or a version
-		for twice := "#" + between + "#"; strings.Contains(name, twice); {
-			name = strings.ReplaceAll(name, twice, "#")
-		}
+	return b
+}
+
+// appendMark appends what is no word, or stands for one. An id, a date or a version is one thing.
+func appendMark(b []byte, mark byte) []byte {
+	if n := len(b); mark == '#' && n >= 2 && b[n-2] == '#' && strings.IndexByte("-_.:", b[n-1]) >= 0 {
+		return b[:n-1]
 	}
-	return operationName{kind: n.kind, name: name, alike: true}
+	return append(b, mark)
 }
 
 // wordLength is the length of the word with which a text begins, of letters and digits of ASCII; 0 for none.
 func wordLength(s string) int {
-	isNone := func(r rune) bool { return (r < '0' || r > '9') && (r|0x20 < 'a' || r|0x20 > 'z') }
-	if i := strings.IndexFunc(s, isNone); i >= 0 {
-		return i
+	for i := range len(s) {
+		if c := s[i]; !isDigit(c) && (c|0x20 < 'a' || c|0x20 > 'z') {
+			return i
+		}
 	}
 	return len(s)
 }
@@ -77,22 +95,21 @@ func wordLength(s string) int {
 // leastID is the least length of a word that is taken for an id if it has a digit.
 const leastID = 8
 
-// withoutNumbers is a word with # for its numbers, or for all of it.
-func withoutNumbers(word string) string {
-	const digits = "0123456789"
-	if len(word) >= leastID && strings.ContainsAny(word, digits) {
-		return "#"
-	}
-	var b strings.Builder
+const digits = "0123456789"
+
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
+
+// appendWithoutNumbers appends a word with # for its numbers.
+func appendWithoutNumbers(b []byte, word string) []byte {
 	for i := range len(word) {
-		isDigit := strings.IndexByte(digits, word[i]) >= 0
-		if !isDigit {
-			b.WriteByte(word[i])
-		} else if i == 0 || strings.IndexByte(digits, word[i-1]) < 0 {
-			b.WriteByte('#')
+		switch {
+		case !isDigit(word[i]):
+			b = append(b, word[i])
+		case i == 0 || !isDigit(word[i-1]):
+			b = appendMark(b, '#')
 		}
 	}
-	return b.String()
+	return b
 }
 
 // operation is where operations of a name are counted.
@@ -100,10 +117,12 @@ func (y *tally) operation(of operationName, names *nameBudget) *operationTally {
 	if o := y.operations[of]; o != nil {
 		return o
 	}
-	like := of.pattern()
-	if o := y.operations[like]; o != nil {
+	var room [roomForPattern]byte
+	pattern := of.appendPattern(room[:0])
+	if o := y.operations[operationName{kind: of.kind, name: string(pattern), alike: true}]; o != nil {
 		return o
 	}
+	like := of.pattern()
 	if like.alike && y.alike[like] == mostAlike {
 		return y.gather(like, names)
 	}

@@ -98,3 +98,20 @@ func TestPatterns(t *testing.T) {
 		}
 	}
 }
+
+// TestNamesAlikeTakeNoMemory: it happens for each operation, and most names come once only.
+func TestNamesAlikeTakeNoMemory(t *testing.T) {
+	var budget nameBudget
+	y := newTally()
+	var names []operationName
+	for i := range 1000 {
+		names = append(names, operationName{kind: protocol.TypeStep, name: fmt.Sprintf("order-%d of 2026-11-%d", i, i%30)})
+	}
+	for _, name := range names[:100] {
+		y.operation(name, &budget)
+	}
+	i := 0
+	if got := testing.AllocsPerRun(len(names), func() { y.operation(names[i%len(names)], &budget); i++ }); got != 0 {
+		t.Errorf("a name that is counted with others takes %v allocations, want none", got)
+	}
+}

@@ -16,6 +16,7 @@ import (
 	_ "modernc.org/sqlite"
 
 	"github.com/perdure/perdure/bench/peers/load"
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // floor is what something costs that no system can do without.
@@ -174,17 +175,17 @@ func postgresCommits(ctx context.Context, l *lab, clients int, d time.Duration) 
 const echoArg = "echo"
 
 func roundTrips(ctx context.Context, l *lab, clients int, d time.Duration) load.Outcome {
-	ports, err := freePorts(1)
+	port, err := freeport.Take()
 	if err != nil {
 		return failed(err)
 	}
+	defer port.Free()
 	self, err := os.Executable()
 	if err != nil {
 		return failed(err)
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	url := "http://" + addr
-	p, err := start(command{path: self, args: []string{echoArg, addr}, log: l.file("echo.log")})
+	url := "http://" + port.Address()
+	p, err := start(command{path: self, args: []string{echoArg, port.Address()}, log: l.file("echo.log")})
 	if err != nil {
 		return failed(err)
 	}

@@ -5,13 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os/exec"
 	"regexp"
 	"syscall"
 
 	"github.com/perdure/perdure/bench/peers/workload"
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // restateSystem is a Restate server with its defaults, and a service in a process of its own. The server pushes to
@@ -30,12 +30,15 @@ var restateSystem = system{
 		if !flushesLog.Match(config) {
 			return nil, errors.New("its log server does not flush by default any more: correct its durability here")
 		}
-		ports, err := freePorts(4)
-		if err != nil {
-			return nil, err
+		var ports [4]*freeport.Port
+		for i := range ports {
+			if ports[i], err = freeport.Take(); err != nil {
+				return nil, err
+			}
+			defer ports[i].Free()
 		}
 		service, err := start(command{path: l.program("restate"), log: l.file("service.log"),
-			args: []string{fmt.Sprintf("127.0.0.1:%d", ports[0])}})
+			args: []string{ports[0].Address()}})
 		if err != nil {
 			return nil, err
 		}
@@ -49,7 +52,7 @@ var restateSystem = system{
 				stop()
 			}
 		}()
-		port := func(name string, n int) string { return fmt.Sprintf("RESTATE_%sBIND_PORT=%d", name, ports[n]) }
+		port := func(name string, n int) string { return fmt.Sprintf("RESTATE_%sBIND_PORT=%d", name, ports[n].Number) }
 		server, err = start(command{path: l.restate, dir: l.dir, log: l.file("restate.log"),
 			args: []string{"--no-logo", "--listen-mode", "tcp", "--base-dir", l.file("data")},
 			env: []string{"RESTATE_DISABLE_TELEMETRY=true", "RESTATE_LOG_FILTER=error", "RESTATE_BIND_IP=127.0.0.1",
@@ -57,7 +60,7 @@ var restateSystem = system{
 		if err != nil {
 			return nil, err
 		}
-		at := func(port int, path string) string { return fmt.Sprintf("http://127.0.0.1:%d%s", port, path) }
+		at := func(port *freeport.Port, path string) string { return "http://" + port.Address() + path }
 		endpoint, _ := json.Marshal(map[string]string{"uri": at(ports[0], "")})
 		work := at(ports[3], "/"+workload.Function+"/run")
 		steps := []struct{ url, body string }{ // each works once the server is ready for it
@@ -79,16 +82,3 @@ var restateSystem = system{
 
 // flushesLog finds in a configuration that the log server flushes what it writes.
 var flushesLog = regexp.MustCompile(`(?m)^\[log-server\]\n([^\[].*\n)*rocksdb-disable-wal-fsync = false$`)
-
-// freePorts returns ports of the loopback interface that nobody listens on.
-func freePorts(n int) (ports []int, err error) {
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return nil, err
-		}
-		defer l.Close() // when all are found, so that they differ
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports, nil
-}

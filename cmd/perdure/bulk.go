@@ -45,7 +45,8 @@ In place of EXECUTION a filter says on which executions to act: --function, --na
 with a pattern such as 'order-*', --status, --doing, --longer-than, --error, --tag,
 --redriven, --started-after, --started-before. --name '*' is every one on which it is possible.
 It is a job of the engine then, which goes on if this command, or the engine, is
-interrupted; "perdure jobs" shows it. --dry-run says what it would do.`
+interrupted; "perdure jobs" shows it. --dry-run says what it would do, and needs no
+more than a read-only key.`
 
 // isMany reports whether the flags, and not an argument, say on which executions to act.
 func (f *bulkFlags) isMany(args []string) bool {
@@ -79,7 +80,7 @@ func (f *bulkFlags) many(ctx context.Context, std *stdio, req *adminapi.JobReque
 		return err
 	}
 	req.Rate = f.rate
-	plan, err := r.PlanJob(ctx, &filter, req)
+	plan, err := r.PlanJob(ctx, &filter, req.Action)
 	if err != nil {
 		return r.fault(ctx, err)
 	}
@@ -291,6 +292,8 @@ func jobState(job *adminapi.Job) string {
 		return "; broken off"
 	case job.Canceled:
 		return "; canceled"
+	case job.Canceling:
+		return "; being canceled"
 	}
 	return ""
 }

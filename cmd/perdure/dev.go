@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/cli/progress"
 	"github.com/perdure/perdure/internal/dev"
@@ -61,7 +62,7 @@ type devVerb struct {
 func (v *devVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
 	v.defineCrashes(fs, "9:pause")
-	v.engineFlags.define(fs, "127.0.0.1:3001")
+	v.engineFlags.define(fs, route.DefaultAddress)
 	v.engineFlags.Crashes = engine.CrashLimit{Max: 9, Pause: true}
 	v.telemetry.define(fs)
 	v.templateFlags.define(fs)

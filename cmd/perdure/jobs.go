@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/url"
 	"text/tabwriter"
+	"time"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/adminapi"
@@ -24,8 +25,8 @@ filter in place of an execution. The engine keeps the last 100 jobs.
 
 show prints what came of each execution, or with --outcome only those that were
 done, refused or failed. wait shows how a job comes along, until it ends. cancel
-ends it before it is through; what it has done stays done. ID may be the end of
-an id; show and wait take the newest job without one.`,
+ends it before it is through, and prints how far it came; what it has done stays
+done. ID may be the end of an id; show and wait take the newest job without one.`,
 	verb: func() verb { return &jobsVerb{} },
 }
 
@@ -68,12 +69,32 @@ func (v *jobsVerb) run(ctx context.Context, std *stdio, args []string) error {
 	case "wait":
 		return followJob(ctx, std, r, job, v.json)
 	case "cancel":
-		if job, err = r.CancelJob(ctx, job.JobId); err != nil {
+		if job, err = cancelJob(ctx, r, job.JobId); err != nil {
 			return r.fault(ctx, err)
 		}
 		return writeJob(std.out, job, v.json)
 	}
 	return v.show(ctx, std.out, r, job)
+}
+
+// cancelWait bounds how long jobs cancel waits: a job ends when the acts have ended that it is at.
+const cancelWait = 10 * time.Second
+
+// cancelJob ends a job, and waits a while until it has ended.
+func cancelJob(ctx context.Context, r *remote, id string) (*adminapi.Job, error) {
+	job, err := r.CancelJob(ctx, id)
+	enough := time.After(cancelWait)
+	for err == nil && job.EndedTimestamp == 0 {
+		select {
+		case <-time.After(jobPoll):
+			job, err = r.Job(ctx, id)
+		case <-enough:
+			return job, nil
+		case <-ctx.Done():
+			return job, nil
+		}
+	}
+	return job, err
 }
 
 func (v *jobsVerb) check(args []string) error {

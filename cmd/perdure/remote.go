@@ -12,12 +12,13 @@ import (
 	"os/user"
 	"strings"
 
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/client"
 	"github.com/perdure/perdure/protocol"
 )
 
-const defaultEndpoint = "http://127.0.0.1:3001"
+const defaultEndpoint = "http://" + route.DefaultAddress
 
 // remoteFlags are the flags of the verbs that talk to a serving engine.
 type remoteFlags struct {

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/cli"
 	"github.com/perdure/perdure/internal/function/project"
 	"github.com/perdure/perdure/internal/function/template"
@@ -74,7 +75,7 @@ type serveVerb struct {
 
 func (v *serveVerb) define(fs *flag.FlagSet) {
 	v.functionFlags.define(fs)
-	v.engineFlags.define(fs, "127.0.0.1:3001")
+	v.engineFlags.define(fs, route.DefaultAddress)
 	v.fleet.define(fs)
 	v.telemetry.define(fs)
 	v.security.define(fs)

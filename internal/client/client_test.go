@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,6 +21,7 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/internal/freeport"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/internal/sdk/sign"
 	"github.com/perdure/perdure/protocol"
@@ -182,12 +182,12 @@ func TestQualified(t *testing.T) {
 func TestNoEngine(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) }))
 	defer other.Close()
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	closed.Close()
-	for _, url := range []string{other.URL, "http://" + closed.Addr().String()} {
+	defer nobody.Free()
+	for _, url := range []string{other.URL, "http://" + nobody.Address()} {
 		_, err := (&client.Client{Endpoint: url}).Execution(t.Context(), "arn")
 		if _, refused := errors.AsType[*protocol.Error](err); err == nil || refused {
 			t.Errorf("%s: got %v, want an error of the way there", url, err)

@@ -14,31 +14,25 @@ import (
 const (
 	ownJobs = adminapi.Prefix + "jobs"
 	ownJob  = ownJobs + "/"
+	ownPlan = adminapi.Prefix + "plan"
 )
 
 // StartJob begins one action on all executions that filter selects.
 func (c *Client) StartJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (*adminapi.Job, error) {
-	out, err := c.askForJob(ctx, filter, req)
-	return out.Job, err
-}
-
-// PlanJob asks what a job would do.
-func (c *Client) PlanJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (
-	*adminapi.JobPlan, error,
-) {
-	dry := *req
-	dry.DryRun = true
-	out, err := c.askForJob(ctx, filter, &dry)
-	return out.Plan, err
-}
-
-func (c *Client) askForJob(ctx context.Context, filter *engine.Filter, req *adminapi.JobRequest) (*adminapi.JobStarted,
-	error) {
-	var out adminapi.JobStarted
+	var job adminapi.Job
 	_, err := c.read(ctx, call{
 		method: http.MethodPost, path: ownJobs, query: filter.Values(), body: jsonBody(req),
-	}, &out)
-	return &out, err
+	}, &job)
+	return &job, err
+}
+
+// PlanJob asks what an action on all executions that filter selects would do.
+func (c *Client) PlanJob(ctx context.Context, filter *engine.Filter, action engine.JobAction) (
+	*adminapi.JobPlan, error,
+) {
+	query := filter.Values()
+	query.Set("Action", string(action))
+	return get[adminapi.JobPlan](ctx, c, ownPlan, query)
 }
 
 // Jobs lists the jobs that the engine keeps, the newest first.

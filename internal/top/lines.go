@@ -144,6 +144,9 @@ func jobWords(j *adminapi.Job) string {
 	if n := j.Refused + j.Failed; n > 0 {
 		words += fmt.Sprintf(", %d not", n)
 	}
+	if j.Canceling {
+		words += ", being canceled"
+	}
 	return words + ": " + of
 }
 

@@ -51,7 +51,7 @@ func overview(executions ...Execution) *Overview {
 			Doing:    map[engine.Activity]int{engine.Retrying: 1},
 			Failures: []adminapi.FailureCount{{Function: "order", Error: "Declined", Count: 40}}},
 		Throughput: []adminapi.Throughput{{Started: 4, Ended: 1}, {Started: 0}, {Started: 8, Ended: 2}},
-		Jobs:       []adminapi.Job{{Action: "redrive", Filter: "Status=FAILED", Total: 40, Done: 3, Refused: 1}},
+		Jobs:       []adminapi.Job{{Action: "redrive", Filter: "Status=FAILED", Total: 40, Done: 3, Refused: 1, Canceling: true}},
 		status:     &adminapi.Status{Version: "v9", Started: ago(2 * time.Hour)},
 	}
 }
@@ -118,7 +118,7 @@ func TestScreen(t *testing.T) {
 		"41 executions  40 FAILED  1 RUNNING  1 retrying",
 		"started 1.2/s ▅ █  ended 12/s ▅ █  failed 0/s  0 invocations run",
 		"0 wait for a place",
-		"job redrive: 3 of 40 done, 1 not: Status=FAILED",
+		"job redrive: 3 of 40 done, 1 not, being canceled: Status=FAILED",
 		"FAILURES BY ERROR",
 		"40 of order failed with Declined",
 		"  STATE     FOR    FUNCTION  EXECUTION  WHY",

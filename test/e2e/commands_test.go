@@ -1,14 +1,17 @@
 package e2e
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
 )
 
-// commands are the commands that one sees within an element, a line for each.
+// commands are the commands that one sees within an element, a line for each, all for this engine.
 func (b *tab) commands(within, want string) {
 	b.t.Helper()
+	here := " --endpoint " + b.base
+	want = strings.ReplaceAll(want, "\n", here+"\n") + here
 	b.until("the command is "+want, `[...document.querySelectorAll(`+quote(within+" .command code")+`)]
 		.filter(e => e.checkVisibility()).map(e => e.innerText).join("\n") === `+quote(want))
 }

@@ -7,8 +7,6 @@ import (
 	"go/parser"
 	"go/token"
 	"maps"
-	"math/rand/v2"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // root is the repository, seen from this package.
@@ -48,7 +48,10 @@ func newSession(t *testing.T, given map[string]string, addresses ...string) *ses
 	for _, address := range append(addresses, defaultAddress) {
 		used := given[address]
 		if used == "" {
-			used = freeAddress(t)
+			port, err := freeport.Take() // with as many digits as in guides, so that tables look the same
+			check(t, err)
+			t.Cleanup(port.Free)
+			used = port.Address()
 		}
 		here, shown = append(here, address, used), append(shown, used, address)
 	}
@@ -59,28 +62,6 @@ func newSession(t *testing.T, given map[string]string, addresses ...string) *ses
 		"PERDURE_STORE=", "PERDURE_TEST_ENDPOINT=", "PERDURE_TEST_FUNCTION=")
 	return s
 }
-
-// freeAddress has as many digits as those of guides, so that tables look the same. The system itself gives out no such
-// ports.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprintf("127.0.0.1:%d", 4000+rand.IntN(6000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			t.Cleanup(func() { taken.Delete(address) })
-			if _, twice := taken.LoadOrStore(address, true); !twice {
-				check(t, l.Close())
-				return address
-			}
-			_ = l.Close()
-		}
-	}
-	t.Fatal("no address is free")
-	return ""
-}
-
-// taken are the addresses of the sessions that run.
-var taken sync.Map
 
 // built is the directory of the commands, which [TestMain] removes.
 var built string

@@ -19,8 +19,9 @@ const module = "github.com/perdure/perdure"
 var floors = []floor{
 	{"protocol internal/text", ""},
 	{"telemetry internal/observe internal/sdk", "protocol"},
+	{"internal/freeport", ""},
 	{"internal/files", "internal/function/codestore"},
-	{"internal/core", "protocol internal/files internal/observe/metrics"},
+	{"internal/core", "protocol internal/files internal/freeport internal/observe/metrics"},
 	{"durable", "protocol telemetry internal/sdk"},
 	{"engine", "protocol telemetry internal/core internal/observe internal/text"},
 	{".", "protocol durable engine internal/api internal/function/inprocess"},

@@ -3,8 +3,11 @@ package adminapi_test
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/perdure/perdure/engine"
 )
 
 // A script whose variables are empty, or whose list is, does not mean all executions.
@@ -34,5 +37,60 @@ func TestJobOfNothing(t *testing.T) {
 		if err != nil || refusal.Message != test.want {
 			t.Errorf("%s %s: got %q, %v, want %q", test.query, test.body, refusal.Message, err, test.want)
 		}
+	}
+}
+
+// A plan tells of the executions of a filter, or of those that are named, and begins no job.
+func TestPlan(t *testing.T) {
+	w := newWorld(t)
+	w.register(t, "order", `{"Status":"SUCCEEDED"}`)
+	var one string
+	for _, name := range []string{"two", "one"} {
+		s, err := w.engine.Start(t.Context(), &engine.InvokeRequest{Function: "order", Name: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.engine.Wait(t.Context(), s.ARN); err != nil {
+			t.Fatal(err)
+		}
+		one = s.ARN
+	}
+	plan, err := w.client.PlanJob(t.Context(), &engine.Filter{Name: "*"}, engine.JobDelete)
+	if err != nil || plan.Total != 2 || len(plan.Executions) != 2 || plan.Timestamp == 0 {
+		t.Errorf("got %+v, %v, want two executions and a moment", plan, err)
+	}
+	get := func(query url.Values) (status int, said string) {
+		resp, err := http.Get(w.url + "/perdure/plan?" + query.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		var answer struct {
+			Message    string
+			Executions []struct{ DurableExecutionName string }
+		}
+		if err := json.NewDecoder(resp.Body).Decode(&answer); err != nil {
+			t.Fatal(err)
+		}
+		for _, one := range answer.Executions {
+			said += one.DurableExecutionName
+		}
+		return resp.StatusCode, said + answer.Message
+	}
+	if status, said := get(url.Values{"Action": {"stop"}, "DurableExecutionArn": {one}}); status != 200 || said != "one" {
+		t.Errorf("of a named one: got %d, %s", status, said)
+	}
+	for want, query := range map[string]url.Values{
+		"Nothing says on which": {"Action": {"delete"}}, "A job cannot": {"Name": {"*"}},
+		"not on both":                       {"Action": {"stop"}, "DurableExecutionArn": {one}, "Name": {"*"}},
+		`Name "" is not a filter`:           {"Action": {"stop"}, "Name": {""}},
+		`There is no parameter "Rate" here`: {"Action": {"stop"}, "Name": {"*"}, "Rate": {"1"}},
+	} {
+		if status, said := get(query); status != 400 || !strings.Contains(said, want) {
+			t.Errorf("%v: got %d, %s, want %q", query, status, said, want)
+		}
+	}
+	if jobs, err := w.client.Jobs(t.Context()); err != nil || len(jobs) > 0 {
+		t.Errorf("plans began the jobs %+v, %v", jobs, err)
 	}
 }

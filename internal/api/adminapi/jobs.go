@@ -13,9 +13,7 @@ type JobRequest struct {
 	Action engine.JobAction
 	// DurableExecutionArns names executions one by one, in place of a filter.
 	DurableExecutionArns []string `json:",omitempty"`
-	// DryRun says what the job would do, and does nothing.
-	DryRun bool `json:",omitempty"`
-	// PlanTimestamp is that of a plan: what started since is left alone.
+	// PlanTimestamp is that of a plan: what started or ended since is left alone; see engine.JobRequest.At.
 	PlanTimestamp protocol.Seconds `json:",omitzero"`
 
 	Reason      string                `json:",omitempty"`
@@ -47,24 +45,19 @@ type Job struct {
 	Failed           int
 	Gone             int    `json:",omitempty"` // executions that the filter did not select any more
 	Canceled         bool   `json:",omitempty"`
+	Canceling        bool   `json:",omitempty"` // somebody asked for its end, and it has not ended yet
 	Fault            string `json:",omitempty"` // why it could not go on
 }
 
 // JobList are the jobs that are kept, the newest first.
 type JobList struct{ Jobs []Job }
 
-// JobPlan is what a job would do.
+// JobPlan is what a job would do. Whoever may read may ask for it: it changes nothing.
 type JobPlan struct {
 	Total      int
 	Executions []Execution // the first ten
-	// Timestamp is the PlanTimestamp with which a job leaves alone what started after the plan.
+	// Timestamp is the PlanTimestamp with which a job leaves alone what was not on the plan.
 	Timestamp protocol.Seconds
-}
-
-// JobStarted is the answer to a request for a job: the job, or the plan of a dry run.
-type JobStarted struct {
-	Job  *Job     `json:",omitempty"`
-	Plan *JobPlan `json:",omitempty"`
 }
 
 // JobResults is a page of results; After is zero on the last one, else it leads to the next.
@@ -92,29 +85,39 @@ func (a *api) startJob(w http.ResponseWriter, r *http.Request, _ string) error {
 		Rate: body.Rate, KeepTimeout: body.KeepTimeout, Kill: body.Kill, Cascade: body.Cascade,
 		Operation: body.Operation, All: body.All, Result: body.Result, Error: body.Error, Qualifier: body.Qualifier,
 	}
-	if body.DryRun {
-		plan, err := a.engine.Jobs().Plan(r.Context(), req)
-		if err != nil {
-			return err
-		}
-		shown := &JobPlan{Total: plan.Total, Executions: []Execution{}, Timestamp: protocol.Seconds(plan.At)}
-		for i := range plan.Sample {
-			shown.Executions = append(shown.Executions, executionOf(&plan.Sample[i]))
-		}
-		return reply(w, JobStarted{Plan: shown})
-	}
 	job, err := a.engine.Jobs().Start(r.Context(), req)
 	if err != nil {
 		return err
 	}
-	return reply(w, JobStarted{Job: jobOf(job)})
+	return reply(w, jobOf(job))
+}
+
+// planJob says what a job would do to the executions of a filter, or to those that the query names.
+func (a *api) planJob(w http.ResponseWriter, r *http.Request, _ string) error {
+	q := newQuery(r)
+	req := &engine.JobRequest{Action: engine.JobAction(q.text("Action")), Filter: q.filter(),
+		ARNs: q.texts("DurableExecutionArn")}
+	q.refuseEmpty()
+	if err := q.err(); err != nil {
+		return err
+	}
+	plan, err := a.engine.Jobs().Plan(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	shown := JobPlan{Total: plan.Total, Executions: []Execution{}, Timestamp: protocol.Seconds(plan.At)}
+	for i := range plan.Sample {
+		shown.Executions = append(shown.Executions, executionOf(&plan.Sample[i]))
+	}
+	return reply(w, shown)
 }
 
 func jobOf(j *engine.Job) *Job {
 	return &Job{
 		JobId: j.ID, Action: j.Action, Filter: j.Filter.Values().Encode(), Reason: j.Reason, By: j.By, Rate: j.Rate,
 		CreatedTimestamp: protocol.Seconds(j.Created), EndedTimestamp: protocol.Seconds(j.Ended), Total: j.Total,
-		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled, Fault: j.Fault,
+		Done: j.Done, Refused: j.Refused, Failed: j.Failed, Gone: j.Gone(), Canceled: j.Canceled,
+		Canceling: j.Canceling, Fault: j.Fault,
 	}
 }
 

@@ -43,6 +43,12 @@ func (q *query) text(key string) string {
 	return q.values.Get(key)
 }
 
+// texts reads the strings of a key that may be repeated.
+func (q *query) texts(key string) []string {
+	q.asked = append(q.asked, key)
+	return q.values[key]
+}
+
 func (q *query) boolean(key string) bool {
 	s := q.text(key)
 	if s != "" && s != "true" && s != "false" {
@@ -64,11 +70,11 @@ func (q *query) integer(key string, least, most int64) int64 {
 	return n
 }
 
-// refuseEmpty refuses members that are there and empty: in a filter they would leave nothing out, and whoever acts on
+// refuseEmpty refuses members of a filter that are there and empty: they would leave nothing out, and whoever acts on
 // what it selects may not have meant all.
 func (q *query) refuseEmpty() {
-	for key, all := range q.values {
-		if slices.Contains(all, "") {
+	for _, key := range engine.FilterKeys {
+		if slices.Contains(q.values[key], "") {
 			q.refuse(key, "a filter: leave it out, or say Name=* for all executions")
 		}
 	}

@@ -39,6 +39,7 @@ func (a *api) routes() []route.Route {
 		{Method: "POST", Path: execution + "/skip", Operation: "SkipOperation", Access: route.Operators, Serve: a.skip},
 		{Method: "POST", Path: execution + "/stop", Operation: "StopExecution", Access: route.Operators, Serve: a.stop},
 
+		{Method: "GET", Path: Prefix + "plan", Operation: "PlanJob", Access: route.Readers, Serve: a.planJob},
 		{Method: "POST", Path: Prefix + "jobs", Operation: "StartJob", Access: route.Operators, Serve: a.startJob},
 		{Method: "GET", Path: Prefix + "jobs", Operation: "ListJobs", Access: route.Readers, Serve: a.jobs},
 		{Method: "GET", Path: job + "/results", Operation: "GetJobResults", Access: route.Readers, Serve: a.jobResults},

@@ -67,10 +67,7 @@ func (a *api) saveEvent(w http.ResponseWriter, r *http.Request, function string)
 		return err
 	}
 	one := &engine.SavedEvent{Function: function, Name: body.Name, Event: body.Event}
-	if err := a.engine.SavedEvents().Save(r.Context(), one); err != nil {
-		return err
-	}
-	one, err := a.engine.SavedEvents().Get(r.Context(), function, body.Name)
+	one, err := a.engine.SavedEvents().Save(r.Context(), one)
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ type actPage struct {
 	Action  engine.JobAction
 	Plan    *engine.JobPlan
 	ARNs    []string    // that were chosen one by one
-	Filter  string      // or the filter, as an address has it
+	Filter  string      // or the filter, as an address has it; Name=* is all
 	Chosen  []filterFor // the filter, for people
 	Others  []tab       // what else may be done to the same
 	Answers []tab       // of callbacks: both
@@ -95,11 +95,11 @@ func (s *site) plan(r *http.Request) (frame, error) {
 	req := engine.JobRequest{Action: p.Action}
 	switch {
 	case q.Get("All") != "":
-		req.Filter = at.filter
-		if req.Filter.StartedBefore == 0 { // what starts while somebody reads this was not meant
-			req.Filter.StartedBefore = protocol.TimestampOf(time.Now()) + 1 // this millisecond, too
+		req.Filter, p.Chosen = at.filter, filterLabels(&at.filter)
+		if len(p.Chosen) == 0 {
+			req.Filter.Name = "*"
 		}
-		p.Filter, p.Chosen = req.Filter.Values().Encode(), filterLabels(&at.filter)
+		p.Filter = req.Filter.Values().Encode()
 		p.Command = filterCommand(req.Action, at.FilterValues())
 	case len(q["ARN"]) > 0:
 		req.ARNs, p.ARNs = q["ARN"], q["ARN"]
@@ -160,8 +160,7 @@ func chosenCommand(action engine.JobAction, arns []string) *command {
 	for _, arn := range arns {
 		line += " " + text.Quote(arn)
 	}
-	end := flag{Words: "; done", Fixed: true}
-	return &command{line + "; do perdure " + verb + ` "$arn"`, append(slices.Clip(flagsOf[verb]), end)}
+	return &command{line + "; do perdure " + verb + ` "$arn"`, append(slices.Clip(flagsOf[verb]), endOfLoop)}
 }
 
 // filterLabels says for people what a filter selects.
@@ -218,6 +217,9 @@ func jobRequest(form url.Values) (*engine.JobRequest, error) {
 		if req.Filter, err = engine.ParseFilter(query, time.Now()); err != nil {
 			return nil, err
 		}
+		if req.At, err = planned(form.Get("at")); err != nil {
+			return nil, err
+		}
 	}
 	if result := typed(form, "result"); req.Action == engine.JobSucceed && result != "" {
 		req.Result = &result
@@ -227,4 +229,14 @@ func jobRequest(form url.Values) (*engine.JobRequest, error) {
 		req.Error = &protocol.ErrorObject{ErrorType: typ, ErrorMessage: message}
 	}
 	return req, nil
+}
+
+// planned reads when the plan was made of which a form came: what starts or ends after it was not meant.
+func planned(text string) (protocol.Timestamp, error) {
+	at, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || at <= 0 {
+		return 0, protocol.Errorf(protocol.CodeInvalidParameter,
+			"The form does not say when its plan was made. Open the plan again.")
+	}
+	return protocol.Timestamp(at), nil
 }

@@ -1,11 +1,14 @@
 package page
 
 import (
+	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/text"
 )
 
@@ -33,6 +36,9 @@ type flag struct {
 	Fixed bool   // it is always there
 	Other bool   // it comes when the text is another one than the page brought, which only the script knows
 }
+
+// endOfLoop ends a command for each of several executions.
+var endOfLoop = flag{Words: "; done", Fixed: true}
 
 // flagsOf are the flags that the fields of forms stand for, by the verb of the command.
 var flagsOf = map[string][]flag{
@@ -80,6 +86,43 @@ func (p *executionPage) ForkAfterCommands(operation string) []command {
 		{line, []flag{{Field: "error-type", Words: " --error-type ", Takes: "TYPE"},
 			{Field: "error-message", Words: " --error-message ", Takes: "TEXT", Fixed: true}}},
 	}
+}
+
+// endpointOf is the address under which somebody found the page, for commands that are to act on the same engine. It is
+// empty where they do so anyway.
+func endpointOf(r *http.Request) string {
+	if r.TLS != nil || r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https://" + r.Host
+	}
+	_, port, _ := strings.Cut(route.DefaultAddress, ":")
+	if r.Host == "" || r.Host == route.DefaultAddress || r.Host == "localhost:"+port {
+		return ""
+	}
+	return "http://" + r.Host
+}
+
+// Here is a command, with the endpoint of this engine where it needs one. All commands that ask an engine pass through
+// it on their way into a page.
+func (f frame) Here(line string) string {
+	if f.endpoint == "" {
+		return line
+	}
+	return line + " --endpoint " + text.Quote(f.endpoint)
+}
+
+// FormHere is the same for the command of a form. The endpoint stands behind the flags, the first of which may belong
+// to the last word of the line, but before what ends a loop.
+func (f frame) FormHere(c command) command {
+	words := f.Here("")
+	if words == "" {
+		return c
+	}
+	at := len(c.Flags)
+	if at > 0 && c.Flags[at-1] == endOfLoop {
+		at--
+	}
+	c.Flags = slices.Insert(slices.Clone(c.Flags), at, flag{Words: words, Fixed: true})
+	return c
 }
 
 func commandOf(words ...string) string {

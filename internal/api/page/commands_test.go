@@ -148,3 +148,76 @@ func TestHeadOfAStream(t *testing.T) {
 		t.Errorf("got %d, %v and %d bytes", w.Code, w.Header(), w.Body.Len())
 	}
 }
+
+var commandElement = regexp.MustCompile(`<span class="command"><code>(.*?)</code>`)
+
+// commandsOf are the commands of pages, as the engine is asked under a host.
+func (f *fixture) commandsOf(host string, header http.Header, paths ...string) (all []string) {
+	f.t.Helper()
+	for _, path := range paths {
+		r, err := http.NewRequestWithContext(f.t.Context(), http.MethodGet, f.server.URL+path, nil)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		r.Host, r.Header = host, header.Clone()
+		answer, err := f.client().Do(r)
+		found := commandElement.FindAllStringSubmatch(f.body(answer, err, http.StatusOK), -1)
+		if len(found) == 0 {
+			f.t.Errorf("%s has no command", path)
+		}
+		for _, m := range found {
+			all = append(all, html.UnescapeString(regexp.MustCompile(`<[^>]*>`).ReplaceAllString(m[1], "")))
+		}
+	}
+	return all
+}
+
+// A command that is copied from a page acts on the engine of the page, under the address at which the page was found;
+// where the command would find it anyway it says nothing of that.
+func TestCommandsNameTheirEngine(t *testing.T) {
+	f := newFixture(t)
+	empty := []string{"/ui/", "/ui/jobs", "/ui/function?name=approve"}
+	none := f.commandsOf("one.example:3001", http.Header{}, empty...)
+	arn := f.started()
+	f.crowd("fail-1", "call-1")
+	f.act(url.Values{"Action": {"pause"}, "filter": {"Name=call-*"}, "rate": {"0.001"}}, http.StatusOK)
+	jobs, err := f.engine.Jobs().List(t.Context())
+	if err != nil || len(jobs) != 1 {
+		t.Fatalf("got %v, %v", jobs, err)
+	}
+	failed, err := f.engine.Named(t.Context(), "work", "fail-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	paths := []string{"/ui/", "/ui/jobs", jobPath(jobs[0].ID), "/ui/function?name=work", "/ui/start?function=approve",
+		executionPath(arn), executionPath(arn) + "&op=1", executionPath(arn) + "&op=2", executionPath(failed.ARN),
+		"/ui/act?Action=stop&All=1", "/ui/act?" + url.Values{"Action": {"stop"}, "ARN": {arn, failed.ARN}}.Encode()}
+	for _, test := range []struct {
+		host   string
+		header http.Header
+		want   string // empty for none
+	}{
+		{"one.example:3001", http.Header{}, " --endpoint http://one.example:3001"},
+		{"127.0.0.1:3002", http.Header{}, " --endpoint http://127.0.0.1:3002"},
+		{"[::1]:3001", http.Header{}, " --endpoint 'http://[::1]:3001'"},
+		{"engine.example", http.Header{"X-Forwarded-Proto": {"https"}}, " --endpoint https://engine.example"},
+		{"$(reboot);'x", http.Header{}, ` --endpoint 'http://$(reboot);'\''x'`},
+		{"127.0.0.1:3001", http.Header{}, ""},
+		{"localhost:3001", http.Header{}, ""},
+	} {
+		got := f.commandsOf(test.host, test.header, paths...)
+		if test.host == "one.example:3001" {
+			got = append(got, none...)
+		}
+		for _, line := range got {
+			isLocal := strings.HasPrefix(line, "perdure dev ") || strings.HasPrefix(line, "perdure serve ")
+			want := test.want != "" && !isLocal
+			if has := strings.Contains(line, " --endpoint "); has != want || want && !strings.Contains(line, test.want) {
+				t.Errorf("under %s: %s\nwant in it: %q", test.host, line, test.want)
+			}
+			if strings.HasPrefix(line, "for arn in") && !strings.HasSuffix(line, "; done") {
+				t.Errorf("this loop does not end: %s", line)
+			}
+		}
+	}
+}

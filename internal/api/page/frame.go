@@ -28,6 +28,7 @@ type frame struct {
 	User     string // empty without a login
 	Operator bool   // may press buttons
 	Token    string // of the forms
+	endpoint string // that commands name; empty if they need none
 }
 
 // section is a link of the navigation.
@@ -80,6 +81,7 @@ func (s *site) render(w http.ResponseWriter, r *http.Request, status int, name s
 	caller := route.CallerOf(r)
 	f.Style = cmp.Or(f.Style, name)
 	f.Name, f.Version, f.Operator = name, s.version, caller.May(route.Operators)
+	f.endpoint = endpointOf(r)
 	if caller != nil {
 		f.User = caller.Name
 	}

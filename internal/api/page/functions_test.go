@@ -239,11 +239,11 @@ func TestFailuresByError(t *testing.T) {
 	if strings.Contains(page, hostile) || strings.Contains(f.reader().get("/ui/function?name=pay", 200), "Action=redrive") {
 		t.Error("an error became part of the page, or a reader may redrive")
 	}
-	want(t, page, "without a type", "--status TIMED_OUT --error -</code>")
+	want(t, page, "without a type", "--status TIMED_OUT --error - --endpoint http")
 	want(t, f.get("/ui/", 200), "errors without a type", `Error=-&amp;Function=pay`)
 	want(t, f.get("/ui/act?Action=redrive&All=1&Error=-&Function=pay", 200), "Redrive 1 execution?", "bare",
 		`<span class="raw">without a type</span>`)
-	f.post("/ui/act", url.Values{"Action": {"redrive"}, "filter": {"Function=pay&Error=Declined&Status=FAILED"}}, http.StatusOK)
+	f.act(url.Values{"Action": {"redrive"}, "filter": {"Function=pay&Error=Declined&Status=FAILED"}}, http.StatusOK)
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil || len(jobs) != 1 || jobs[0].Action != engine.JobRedrive || jobs[0].Total != 2 {
 		t.Errorf("got the jobs %+v, %v, want one of two redrives", jobs, err)

@@ -48,6 +48,8 @@ func (j jobRow) standing() (word, class string) {
 		return "broken off", "failed"
 	case j.Job.Canceled:
 		return "canceled", "stopped"
+	case j.Canceling:
+		return "being canceled", "stopped"
 	case j.Open():
 		return "at work", "running"
 	case j.Refused+j.Failed > 0:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -66,19 +67,24 @@ func (f *fixture) crowd(names ...string) {
 		f.t.Fatal(err)
 	}
 	for _, name := range names {
-		s, err := f.engine.Start(f.t.Context(), &engine.InvokeRequest{Function: "work", Name: name, Payload: []byte("1"),
-			Tags: map[string]string{"tenant": name[:4], "né": "+/=@"}})
-		if err != nil {
+		f.start(name)
+	}
+}
+
+// start starts one more of a crowd, and waits for what it does.
+func (f *fixture) start(name string) {
+	f.t.Helper()
+	s, err := f.engine.Start(f.t.Context(), &engine.InvokeRequest{Function: "work", Name: name, Payload: []byte("1"),
+		Tags: map[string]string{"tenant": name[:4], "né": "+/=@"}})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.await(s.ARN, protocol.EventInvocationCompleted, 1)
+	if !strings.HasPrefix(name, "call") {
+		if _, err := f.engine.Wait(f.t.Context(), s.ARN); err != nil {
 			f.t.Fatal(err)
 		}
-		f.await(s.ARN, protocol.EventInvocationCompleted, 1)
-		if !strings.HasPrefix(name, "call") {
-			if _, err := f.engine.Wait(f.t.Context(), s.ARN); err != nil {
-				f.t.Fatal(err)
-			}
-		}
 	}
-	time.Sleep(time.Millisecond) // what starts in the millisecond of a plan is not meant by it
 }
 
 var openLink = regexp.MustCompile(`data-open>([^<]+)</a>`)
@@ -213,11 +219,8 @@ func TestManyAreActedOnAtOnce(t *testing.T) {
 	if jobs, err := f.engine.Jobs().List(t.Context()); err != nil || len(jobs) > 0 {
 		t.Errorf("a plan began the jobs %v, %v", jobs, err)
 	}
-	filter := regexp.MustCompile(`name="filter" value="([^"]+)"`).FindStringSubmatch(plan)
-	if filter == nil {
-		t.Fatal("the plan has no filter to confirm")
-	}
-	form := url.Values{"Action": {"pause"}, "filter": {html.UnescapeString(filter[1])}, "reason": {hostileText[:9]}, "rate": {"1000"}}
+	form := hiddenOf(t, plan)
+	form["reason"], form["rate"] = []string{hostileText[:9]}, []string{"1000"}
 	f.post("/ui/act", form, 200)
 	job := f.ended()
 	page := f.settled(jobPath(job.ID))
@@ -244,6 +247,78 @@ func TestManyAreActedOnAtOnce(t *testing.T) {
 	}
 }
 
+// hiddenOf is the form of a plan as somebody sends it who fills in nothing.
+func hiddenOf(t *testing.T, plan string) url.Values {
+	t.Helper()
+	form := url.Values{}
+	for _, m := range hiddenField.FindAllStringSubmatch(plan, -1) {
+		form.Add(m[1], html.UnescapeString(m[2]))
+	}
+	if !form.Has("Action") {
+		t.Fatal("the plan has no form")
+	}
+	return form
+}
+
+var hiddenField = regexp.MustCompile(`<input type="hidden" name="([^"]+)" value="([^"]*)">`)
+
+// act sends the form of a plan that is made now.
+func (f *fixture) act(form url.Values, status int) string {
+	f.t.Helper()
+	form = maps.Clone(form)
+	form.Set("at", fmt.Sprint(time.Now().UnixMilli()))
+	return f.post("/ui/act", form, status)
+}
+
+// What ends, or starts, between a plan and its confirmation was not on the plan, and is left alone.
+func TestAPlanKeepsItsMoment(t *testing.T) {
+	f := newFixture(t)
+	f.crowd("call-1", "call-2", "fail-1", "fail-2", "fail-3")
+	plans := map[engine.JobAction]url.Values{}
+	for _, action := range []engine.JobAction{engine.JobRedrive, engine.JobDelete} {
+		plan := f.get("/ui/act?All=1&Action="+string(action), 200)
+		want(t, plan, jobWords[action].Verb+" 3 executions")
+		plans[action] = hiddenOf(t, plan)
+	}
+	time.Sleep(2 * time.Millisecond) // plans have moments in milliseconds
+	one, err := f.engine.Named(t.Context(), "work", "call-1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.engine.Stop(t.Context(), &engine.StopRequest{ARN: one.ARN}); err != nil {
+		t.Fatal(err)
+	}
+	f.start("fail-4")
+	for _, action := range []engine.JobAction{engine.JobRedrive, engine.JobDelete} {
+		f.post("/ui/act", plans[action], 200)
+		if job := f.ended(); job.Action != action || job.Done != 3 || job.Acted() != 3 {
+			t.Errorf("%s: got %+v, want 3 done", action, job)
+		}
+	}
+	if got, want := shown(f.settled("/ui/?Name=*-1&Order=newest")), "call-1"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	want(t, f.settled("/ui/?Redriven=no&Status=FAILED"), "fail-4")
+}
+
+// A form says when its plan was made. What is to come is now, as clocks differ.
+func TestAPlanWithoutItsMoment(t *testing.T) {
+	f := newFixture(t)
+	f.crowd("call-1")
+	for _, at := range []string{"", "x", "-1", "0", "1e3", "99999999999999999999", hostileText} {
+		form := url.Values{"Action": {"pause"}, "filter": {"Name=*"}, "at": {at}}
+		if page := f.post("/ui/act", form, 400); !strings.Contains(page, "when its plan was made") {
+			t.Errorf("%q: the refusal does not say what is missing", at)
+		}
+	}
+	want(t, f.post("/ui/act", url.Values{"Action": {"pause"}, "filter": {"Name=*"}}, 400), "when its plan was made")
+	future := fmt.Sprint(time.Now().Add(time.Hour).UnixMilli())
+	f.post("/ui/act", url.Values{"Action": {"pause"}, "filter": {"Name=*"}, "at": {future}}, 200)
+	if job := f.ended(); job.Done != 1 || job.At > job.Created {
+		t.Errorf("got %+v, want 1 done, planned no later than now", job)
+	}
+}
+
 // ended is the newest job, once it has ended.
 func (f *fixture) ended() *engine.Job {
 	f.t.Helper()
@@ -267,9 +342,9 @@ func TestEachActionHasItsForm(t *testing.T) {
 	f.crowd("call-1", "done-1")
 	for _, action := range engine.JobActions {
 		want(t, f.get("/ui/act?All=1&Action="+string(action), 200), jobWords[action].Verb, "No filter is set")
-		f.post("/ui/act", url.Values{"Action": {string(action)}, "filter": {"Function=nothing"}}, http.StatusNotFound)
+		f.act(url.Values{"Action": {string(action)}, "filter": {"Function=nothing"}}, http.StatusNotFound)
 	}
-	f.post("/ui/act", url.Values{"Action": {"succeed"}, "filter": {"Name=*"}, "result": {`"yes"`}, "operation": {"manager"}}, 200)
+	f.act(url.Values{"Action": {"succeed"}, "filter": {"Name=*"}, "result": {`"yes"`}, "operation": {"manager"}}, 200)
 	want(t, f.settled(jobPath(f.ended().ID)), "1 of 1 done", "only operation manager", "result &#34;yes&#34;")
 	for name, bad := range map[string]url.Values{
 		"no action": {"filter": {"Name=*"}}, "a strange action": {"Action": {hostileText}, "filter": {""}},
@@ -279,7 +354,7 @@ func TestEachActionHasItsForm(t *testing.T) {
 		"a bad filter": {"Action": {"stop"}, "filter": {"Status=x"}},
 		"no ARN":       {"Action": {"stop"}, "ARN": {"nonsense"}},
 	} {
-		if page := f.post("/ui/act", bad, 400); strings.Contains(page, "<script>alert") {
+		if page := f.act(bad, 400); strings.Contains(page, "<script>alert") {
 			t.Errorf("%s became part of the page", name)
 		}
 	}
@@ -291,7 +366,7 @@ func TestEachActionHasItsForm(t *testing.T) {
 func TestAJobIsCanceled(t *testing.T) {
 	f := newFixture(t)
 	f.crowd("call-1", "call-2", "call-3")
-	f.post("/ui/act", url.Values{"Action": {"stop"}, "filter": {"Function=work"}, "rate": {"0.01"}}, 200)
+	f.act(url.Values{"Action": {"stop"}, "filter": {"Function=work"}, "rate": {"0.01"}}, 200)
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil || len(jobs) != 1 {
 		t.Fatalf("got %v, %v", jobs, err)
@@ -306,7 +381,7 @@ func TestAJobIsCanceled(t *testing.T) {
 func TestReadersActOnNothing(t *testing.T) {
 	f := newFixture(t)
 	f.crowd("call-1", "fail-1")
-	f.post("/ui/act", url.Values{"Action": {"pause"}, "filter": {"Name=*"}, "rate": {"0.01"}}, 200)
+	f.act(url.Values{"Action": {"pause"}, "filter": {"Name=*"}, "rate": {"0.01"}}, 200)
 	r := f.reader()
 	jobs, err := f.engine.Jobs().List(t.Context())
 	if err != nil {

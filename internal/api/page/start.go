@@ -231,7 +231,8 @@ func (s *site) saveEvent(r *http.Request, form url.Values) (string, error) {
 	}
 	function, name := form.Get("function"), strings.TrimSpace(form.Get("save-as"))
 	one := &engine.SavedEvent{Function: function, Name: name, Event: event}
-	return startPath(function, "saved", name), s.engine.SavedEvents().Save(r.Context(), one)
+	_, err := s.engine.SavedEvents().Save(r.Context(), one)
+	return startPath(function, "saved", name), err
 }
 
 func (s *site) forgetEvent(r *http.Request, form url.Values) (string, error) {

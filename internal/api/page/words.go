@@ -26,6 +26,7 @@ var words = template.FuncMap{
 	"counted":  counted,
 	"spaced":   text.Spaced,
 	"exact":    exactTime,
+	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"since":    sinceOf,
 	"until":    untilOf,
 	"has":      slices.Contains[[]string],

@@ -73,6 +73,9 @@ type Caller struct {
 // May reports whether the caller may use routes with this access. Nil, where nobody is asked for credentials, may.
 func (c *Caller) May(access Access) bool { return c == nil || c.Access&access != 0 }
 
+// DefaultAddress is where an engine listens, and where the command line looks for one, unless somebody says otherwise.
+const DefaultAddress = "127.0.0.1:3001"
+
 // CameFrom is the path and query of the page of this very server whose link or form led to r; empty if none did.
 func CameFrom(r *http.Request) string {
 	from, err := url.Parse(r.Referer())

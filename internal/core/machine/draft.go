@@ -19,6 +19,7 @@ type Draft struct {
 	added   []string           // ids of new operations, in order
 	newIDs  map[string]int     // the same, by id
 	timers  []timer            // deadlines set by this draft
+	fork    *Draft             // of an execution that begins with it
 }
 
 // drafts are used again: one is a sixth of what a checkpoint allocates, and its lists and maps are another third.

@@ -15,7 +15,7 @@ type Fork struct {
 	ARN     string
 	Redrive bool               // it tries again what failed
 	By      string             // who asked for it, for people; empty if that is not known
-	At      protocol.Timestamp // when the other execution heard of it
+	At      protocol.Timestamp // when it was made
 }
 
 // KeepFork remembers that a fork was made of the execution, whatever this does now. One that it remembers already is
@@ -25,6 +25,12 @@ func (d *Draft) KeepFork(f *Fork) {
 		d.emit(Record{Event: protocol.Event{Type: forked, DurableExecutionARN: f.ARN, By: f.By}, Redrive: f.Redrive})
 	}
 }
+
+// BeginWith has a fork begin in the commit of this input, so that neither is there without the other.
+func (d *Draft) BeginWith(fork *Draft) { d.fork = fork }
+
+// Beginning is the draft of the fork that begins with this input; nil if there is none.
+func (d *Draft) Beginning() *Draft { return d.fork }
 
 // applyForked folds a remembered fork. Drafts share the list, so it is not changed in place.
 func (d *Draft) applyForked(r *Record) {

@@ -3,7 +3,6 @@ package httpfunction_test
 import (
 	"context"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/perdure/perdure/engine"
+	"github.com/perdure/perdure/internal/freeport"
 	"github.com/perdure/perdure/internal/function/httpfunction"
 	"github.com/perdure/perdure/protocol"
 )
@@ -117,12 +117,12 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestNobodyThere(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
-	l.Close()
-	out := newFunction(t, "http://"+l.Addr().String()).Invoke(t.Context(), invocation())
+	defer nobody.Free()
+	out := newFunction(t, "http://"+nobody.Address()).Invoke(t.Context(), invocation())
 	if out.Error == nil || !out.Unstarted {
 		t.Errorf("got %+v, want Unstarted", out)
 	}

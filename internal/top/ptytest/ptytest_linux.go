@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -20,9 +21,11 @@ type Terminal struct {
 	Program *os.File
 
 	t       *testing.T
+	person  *os.File   // where keys go in
+	showing sync.Mutex // held from what the program asks to the answer
 	screen  *vt.SafeEmulator
-	person  *os.File // where keys go in
 	changed chan struct{}
+	all     chan struct{}   // tells that all was answered
 	raw     strings.Builder // what the program wrote; only the reader uses it until it has ended
 	ended   chan struct{}
 }
@@ -46,19 +49,10 @@ func New(t *testing.T, width, height int) *Terminal {
 		t.Fatal(err)
 	}
 	term := &Terminal{t: t, screen: vt.NewSafeEmulator(width, height), person: person, Program: program,
-		changed: make(chan struct{}, 1), ended: make(chan struct{})}
+		changed: make(chan struct{}, 1), all: make(chan struct{}), ended: make(chan struct{})}
 	term.Resize(width, height)
 	go term.show()
-	go func() { // what the terminal answers to what it is asked
-		answer := make([]byte, 1024)
-		for {
-			n, err := term.screen.Read(answer)
-			if err != nil {
-				return
-			}
-			person.Write(answer[:n])
-		}
-	}()
+	go term.answer()
 	t.Cleanup(func() {
 		program.Close()
 		<-term.ended
@@ -78,10 +72,34 @@ func (term *Terminal) show() {
 			return
 		}
 		term.raw.Write(text[:n])
+		term.showing.Lock()
 		term.screen.Write(text[:n])
+		if _, err := io.WriteString(term.screen.InputPipe(), end); err == nil {
+			<-term.all
+		}
+		term.showing.Unlock()
 		select {
 		case term.changed <- struct{}{}:
 		default:
+		}
+	}
+}
+
+// end comes after the last answer to what the program wrote.
+const end = "\x00"
+
+// answer sends the program what the terminal answers to what it is asked.
+func (term *Terminal) answer() {
+	text := make([]byte, 1024)
+	for {
+		n, err := term.screen.Read(text)
+		if err != nil {
+			return
+		}
+		answers, isLast := strings.CutSuffix(string(text[:n]), end)
+		term.Types(answers)
+		if isLast {
+			term.all <- struct{}{}
 		}
 	}
 }
@@ -103,12 +121,14 @@ func (term *Terminal) Types(keys string) {
 	}
 }
 
-// Awaits waits until the screen is as ok says.
+// Awaits waits until the screen is as ok says. What the program asked before the terminal has answered by then.
 func (term *Terminal) Awaits(what string, ok func(screen string) bool) {
 	term.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(time.Minute)
 	for {
+		term.showing.Lock()
 		screen := ansi.Strip(term.screen.Render())
+		term.showing.Unlock()
 		if ok(screen) {
 			return
 		}

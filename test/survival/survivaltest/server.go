@@ -3,7 +3,6 @@ package survivaltest
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // Server is `perdure serve` as a process that can be killed. What it says in all its lives goes to the file Log.
@@ -41,7 +42,12 @@ func NewServer(t *testing.T, binary, dir string, args ...string) *Server {
 // Prepare is NewServer without the start.
 func Prepare(t *testing.T, binary, dir string, args ...string) *Server {
 	t.Helper()
-	addr := freeAddress(t)
+	port, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(port.Free)
+	addr := port.Address()
 	s := &Server{t: t, Binary: binary, Args: args, Addr: addr,
 		Log: filepath.Join(dir, "engine-"+addr[strings.LastIndex(addr, ":")+1:]+".log")}
 	t.Cleanup(func() {
@@ -54,17 +60,6 @@ func Prepare(t *testing.T, binary, dir string, args ...string) *Server {
 		}
 	})
 	return s
-}
-
-// freeAddress returns a loopback address that nobody listens on.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 // Start starts the engine, if it does not run.

@@ -13,24 +13,24 @@ import (
 	"github.com/perdure/perdure/protocol"
 )
 
-// Contradictions between tables, a sentence for each, a hundred at most.
+// Contradictions between tables, a sentence for each.
 var sqlContradictions = []string{
 	`SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM perdure.journal j
 		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = j.id)
-		AND NOT EXISTS (SELECT FROM perdure.deletions d WHERE d.id = j.id) LIMIT 100`,
+		AND NOT EXISTS (SELECT FROM perdure.deletions d WHERE d.id = j.id)`,
 	`SELECT 'execution ' || id || ' has no journal' FROM perdure.executions e
-		WHERE NOT EXISTS (SELECT FROM perdure.journal j WHERE j.id = e.id AND j.seq = 1) LIMIT 100`,
+		WHERE NOT EXISTS (SELECT FROM perdure.journal j WHERE j.id = e.id AND j.seq = 1)`,
 	`SELECT DISTINCT 'a call of function ' || function || ' belongs to no execution: ' || id FROM perdure.calls c
-		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = c.id) LIMIT 100`,
+		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = c.id)`,
 	`SELECT 'execution ' || id || ' is deleted in part' FROM perdure.deletions d
-		WHERE EXISTS (SELECT FROM perdure.executions e WHERE e.id = d.id) LIMIT 100`,
+		WHERE EXISTS (SELECT FROM perdure.executions e WHERE e.id = d.id)`,
 	`SELECT 'execution ' || id || ' is not found by its tags' FROM perdure.executions e
 		WHERE tags <> '' AND (SELECT count(*) FROM json_object_keys(tags::json)) <>
-			(SELECT count(*) FROM perdure.tags t WHERE t.execution = e.id) LIMIT 100`,
+			(SELECT count(*) FROM perdure.tags t WHERE t.execution = e.id)`,
 	`SELECT DISTINCT 'a tag ' || key || ' belongs to no execution: ' || execution FROM perdure.tags t
-		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = t.execution) LIMIT 100`,
+		WHERE NOT EXISTS (SELECT FROM perdure.executions e WHERE e.id = t.execution)`,
 	`SELECT 'file ' || name || ' is incomplete' FROM perdure.files f
-		WHERE parts <> (SELECT count(*) FROM perdure.parts p WHERE p.content = f.content) AND parts > 0 LIMIT 100`,
+		WHERE parts <> (SELECT count(*) FROM perdure.parts p WHERE p.content = f.content) AND parts > 0`,
 }
 
 // sqlShape is what there is of tables and indexes.
@@ -43,7 +43,8 @@ const sqlShape = `SELECT 'column ' || table_name || '.' || column_name || ' ' ||
 	ORDER BY 1`
 
 // Check looks for contradictions between the tables and for damage of the schema, as of one moment, and yields a
-// sentence for each. It leaves the sums of executions to those who read them, and pages of the database to pg_amcheck.
+// sentence for each, up to [store.MaxFindings] of each sort. It leaves the sums of executions to those who read them,
+// and pages of the database to pg_amcheck.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		snapshot, err := s.Snapshot(ctx)
@@ -69,10 +70,10 @@ func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	}
 }
 
-// contradictions scans the tables, which takes as long as it takes.
+// contradictions scans the tables, which takes as long as it takes, and names some of each sort.
 func (s *Snapshot) contradictions(ctx context.Context) (wrong []string, err error) {
 	for _, sql := range sqlContradictions {
-		rows, err := s.conn.Query(ctx, s.in(sql))
+		rows, err := s.conn.Query(ctx, s.in(sql)+" LIMIT $1", store.MaxFindings)
 		if err != nil {
 			return wrong, s.fault(ctx, err)
 		}
@@ -113,20 +114,7 @@ func (s *Snapshot) damagedDocuments(ctx context.Context) (wrong []string, err er
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range kinds {
-		for d, err := range store.AllDocuments(ctx, s, kind) {
-			if err != nil {
-				return wrong, err
-			}
-			if d.Damaged {
-				wrong = append(wrong, damagedDocument(kind, d.Key).Error())
-			}
-			if len(wrong) == 100 {
-				return wrong, nil
-			}
-		}
-	}
-	return wrong, nil
+	return store.DamagedDocuments(ctx, s, kinds)
 }
 
 var openStatuses = []protocol.ExecutionStatus{protocol.ExecutionRunning, protocol.ExecutionPausing,

@@ -3,7 +3,6 @@ package pgstore
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5"
 
@@ -41,7 +40,7 @@ func (r *reader) Document(ctx context.Context, kind, key string) ([]byte, error)
 	case len(found) == 0:
 		return nil, store.ErrNotFound
 	case found[0].Damaged:
-		return nil, damagedDocument(kind, key)
+		return nil, store.DamagedDocument(kind, key)
 	}
 	return found[0].Value, nil
 }
@@ -58,10 +57,6 @@ func documentOf(kind string) func(pgx.Rows) (store.Document, error) {
 		d.Damaged = sum != int64(d.Sum(kind))
 		return d, err
 	}
-}
-
-func damagedDocument(kind, key string) error {
-	return &store.DamagedError{What: fmt.Sprintf("document %q of kind %q", key, kind)}
 }
 
 // PutDocument implements [store.Store].

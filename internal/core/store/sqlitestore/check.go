@@ -16,8 +16,7 @@ import (
 
 // Statements that compare one table with another.
 const (
-	sqlIntegrity = `PRAGMA integrity_check(100)`
-	sqlOrphans   = `SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM journal
+	sqlOrphans = `SELECT DISTINCT 'the journal of ' || id || ' belongs to no execution' FROM journal
 		WHERE id NOT IN (SELECT id FROM executions) AND id NOT IN (SELECT id FROM deletions)`
 	sqlKinds  = `SELECT DISTINCT kind FROM documents ORDER BY kind`
 	sqlSchema = `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'`
@@ -32,17 +31,24 @@ const (
 		WHERE execution NOT IN (SELECT id FROM executions)`
 )
 
-// Check looks for damage of the database and for contradictions between its tables, and yields a sentence for each.
-// It leaves the sums of executions to those who read them.
+// sqlIntegrity says ok, or what is wrong.
+var sqlIntegrity = fmt.Sprintf("PRAGMA integrity_check(%d)", store.MaxFindings)
+
+// Check looks for damage of the database and for contradictions between its tables, and yields a sentence for each,
+// up to [store.MaxFindings] of each sort. It leaves the sums of executions to those who read them.
 func (s *Store) Check(ctx context.Context) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		for _, query := range []string{sqlIntegrity, sqlOrphans, sqlEmpty, sqlStray, sqlMistagged} {
+			found := 0
 			for text, err := range s.readers.texts(ctx, query) {
 				if text == "ok" { // says integrity_check
 					continue
 				}
 				if !yield(text, err) || err != nil {
 					return
+				}
+				if found++; found == store.MaxFindings {
+					break
 				}
 			}
 		}
@@ -86,23 +92,14 @@ func (s *Store) checkSchema(ctx context.Context) (wrong []string, err error) {
 }
 
 func (s *Store) checkDocuments(ctx context.Context) (wrong []string, err error) {
+	var kinds []string
 	for kind, err := range s.readers.texts(ctx, sqlKinds) {
 		if err != nil {
-			return wrong, err
+			return nil, err
 		}
-		for d, err := range store.AllDocuments(ctx, s, kind) {
-			if err != nil {
-				return wrong, err
-			}
-			if d.Damaged {
-				wrong = append(wrong, damagedDocument(kind, d.Key).Error())
-			}
-			if len(wrong) == 100 {
-				return wrong, nil
-			}
-		}
+		kinds = append(kinds, kind)
 	}
-	return wrong, nil
+	return store.DamagedDocuments(ctx, s, kinds)
 }
 
 // texts yields the only column of a query.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 
 	"github.com/perdure/perdure/internal/core/store"
 )
@@ -34,16 +33,12 @@ func (s *Store) Document(ctx context.Context, kind, key string) (value []byte, e
 		return nil, store.ErrNotFound
 	}
 	if err == nil && d.Damaged {
-		err = damagedDocument(kind, key)
+		err = store.DamagedDocument(kind, key)
 	}
 	if err != nil {
 		return nil, s.readers.fault(err)
 	}
 	return d.Value, nil
-}
-
-func damagedDocument(kind, key string) error {
-	return &store.DamagedError{What: fmt.Sprintf("document %q of kind %q", key, kind)}
 }
 
 func scanDocument(kind string, into func(dest ...any) error) (d store.Document, err error) {
@@ -109,7 +104,7 @@ func (s *Store) EnsureDocument(ctx context.Context, kind, key string, value []by
 		}
 		d, err := scanDocument(kind, tx.documents.read.QueryRow(kind, key).Scan)
 		if err == nil && d.Damaged {
-			err = damagedDocument(kind, key)
+			err = store.DamagedDocument(kind, key)
 		}
 		stored = d.Value
 		return err

@@ -6,23 +6,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // Cluster is a server of PostgreSQL with its data. Its methods are for one goroutine at a time.
 type Cluster struct {
 	bin, dir string
-	port     string
+	port     *freeport.Port
 	settings []string // of its command line
 	as       identity
 
@@ -55,12 +57,13 @@ func prepare(bin string, settings []string) (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	dir, err := os.MkdirTemp("", "perdure-pg")
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "perdure-pg")
+	port, err := freeport.Take()
 	if err != nil {
+		os.Remove(dir)
 		return nil, err
 	}
 	c := &Cluster{bin: bin, dir: dir, port: port, settings: settings, as: as}
@@ -71,20 +74,10 @@ func prepare(bin string, settings []string) (*Cluster, error) {
 	return c, nil
 }
 
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
-}
-
 func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
 
 // Address is the host and the port of the server. It stays the same when the server starts again.
-func (c *Cluster) Address() string { return net.JoinHostPort("127.0.0.1", c.port) }
+func (c *Cluster) Address() string { return c.port.Address() }
 
 // Dir is the directory of the server's socket, with its data below. The server's user may write there.
 func (c *Cluster) Dir() string { return c.dir }
@@ -114,7 +107,7 @@ func (c *Cluster) run(program string, args ...string) error {
 
 // launch starts the server, and returns when it takes connections.
 func (c *Cluster) launch() error {
-	args := []string{"-D", c.data(), "-k", c.dir, "-p", c.port, "-c", "listen_addresses=127.0.0.1",
+	args := []string{"-D", c.data(), "-k", c.dir, "-p", strconv.Itoa(c.port.Number), "-c", "listen_addresses=127.0.0.1",
 		"-c", "max_connections=200", "-c", "log_line_prefix=%m [%p] "}
 	for _, setting := range c.settings {
 		args = append(args, "-c", setting)
@@ -230,6 +223,7 @@ func (c *Cluster) signal(sig syscall.Signal) {
 // remove ends the server and removes its data.
 func (c *Cluster) remove() {
 	c.Kill()
+	c.port.Free()
 	_ = os.RemoveAll(c.dir)
 }
 

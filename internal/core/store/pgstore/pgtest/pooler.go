@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/perdure/perdure/internal/freeport"
 )
 
 // Pooler starts pgbouncer before the server, in transaction mode, and returns the address of a database through it. The
@@ -19,17 +21,18 @@ func (c *Cluster) Pooler(t testing.TB, database string) string {
 			t.Skip("pgbouncer is not installed: apt-get install pgbouncer")
 		}
 	}
-	port, err := freePort()
+	port, err := freeport.Take()
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(port.Free)
 	dir, err := os.MkdirTemp(c.dir, "pooler")
 	if err != nil {
 		t.Fatal(err)
 	}
 	config := filepath.Join(dir, "pgbouncer.ini")
-	text := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%s user=postgres\n", database, c.port) +
-		fmt.Sprintf("[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %s\nunix_socket_dir =\n", port) +
+	text := fmt.Sprintf("[databases]\n%s = host=127.0.0.1 port=%d user=postgres\n", database, c.port.Number) +
+		fmt.Sprintf("[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = %d\nunix_socket_dir =\n", port.Number) +
 		"auth_type = any\npool_mode = transaction\nmax_client_conn = 100\ndefault_pool_size = 5\n"
 	if err := os.WriteFile(config, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
@@ -59,7 +62,7 @@ func (c *Cluster) Pooler(t testing.TB, database string) string {
 	case <-log.ended:
 		t.Fatalf("pgbouncer ended: %s", log)
 	}
-	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: "127.0.0.1:" + port, Path: "/" + database,
+	u := url.URL{Scheme: "postgres", User: url.User("postgres"), Host: port.Address(), Path: "/" + database,
 		RawQuery: "sslmode=disable"}
 	return u.String()
 }

@@ -18,7 +18,7 @@ func (c *Cluster) Replica(t testing.TB, synchronous bool) *Cluster {
 		t.Fatal(err)
 	}
 	t.Cleanup(r.remove)
-	from := fmt.Sprintf("host=127.0.0.1 port=%s user=postgres application_name=replica", c.port)
+	from := fmt.Sprintf("host=127.0.0.1 port=%d user=postgres application_name=replica", c.port.Number)
 	err = r.run("pg_basebackup", "--pgdata", r.data(), "--dbname", from, "--write-recovery-conf",
 		"--wal-method", "stream", "--checkpoint", "fast", "--no-sync")
 	if err != nil {
