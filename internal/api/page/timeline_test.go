@@ -192,8 +192,8 @@ func TestWhatIsLeftBehindDoesNotGoOn(t *testing.T) {
 		}
 		for _, r := range rows[1:] {
 			if r.Class != "gone" || r.State != "did not end" || r.End != at(4) || r.Until != 0 {
-				t.Errorf("%s ended: %s is %q, %s, until %v, and goes on at %v; want one that did not end, until then", name, r.Name, r.Class,
-					r.State, r.End.Sub(began), r.Until)
+				t.Errorf("%s ended: %s is %q, %s, until %v, and goes on at %v; want one that did not end, until then", name, r.Name,
+					r.Class, r.State, r.End.Sub(began), r.Until)
 			}
 			bars := strings.Split(drawn(s, r.Name), "-")
 			if end := bars[len(bars)-1]; end != "4.0" {
@@ -219,13 +219,15 @@ func TestTimeBetweenInvocationsIsTold(t *testing.T) {
 		wanted *stretch
 		want   string
 	}{
-		"nothing":  {runs: []invocation{run(1, 0, 1, ""), run(2, 5, 6, "")}},
-		"failed":   {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E"), run(3, 5, 9, "")}, want: "retry 1-3"},
-		"paused":   {events: []protocol.Event{pause}, runs: []invocation{run(1, 0, 1, "E")}, want: "paused 4-10 paused by ann: to mend it"},
-		"resumed":  {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E"), run(2, 7, 9, "")}, want: "retry 1-4, paused 4-6 paused by ann: to mend it"},
+		"nothing": {runs: []invocation{run(1, 0, 1, ""), run(2, 5, 6, "")}},
+		"failed":  {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E"), run(3, 5, 9, "")}, want: "retry 1-3"},
+		"paused":  {events: []protocol.Event{pause}, runs: []invocation{run(1, 0, 1, "E")}, want: "paused 4-10 paused by ann: to mend it"},
+		"resumed": {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E"), run(2, 7, 9, "")},
+			want: "retry 1-4, paused 4-6 paused by ann: to mend it"},
 		"given up": {events: []protocol.Event{stop}, runs: []invocation{run(1, 0, 1, "E")}, want: "retry 1-8"},
 		"stopped":  {events: []protocol.Event{pause, stop}, want: "paused 4-8 paused by ann: to mend it"},
-		"next":     {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E")}, wanted: &stretch{span{at(1), at(10)}, "retry", ""}, want: "retry 1-3, retry 5-10"},
+		"next": {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E")},
+			wanted: &stretch{span{at(1), at(10)}, "retry", ""}, want: "retry 1-3, retry 5-10"},
 		"next, resumed": {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E")},
 			wanted: &stretch{span{at(1), at(10)}, "queued", ""}, want: "paused 4-6 paused by ann: to mend it, queued 6-10"},
 	} {
