@@ -293,6 +293,9 @@ func allValues() map[string]func(t *testing.T) {
 }
 
 func TestValuesAreTheSameOnAllRuns(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and one goroutine does all")
+	}
 	for name, test := range allValues() {
 		t.Run(name, test)
 	}

@@ -77,7 +77,7 @@ func (n *node) shut() {
 func TestABlowInEachStateOfAnExecution(t *testing.T) {
 	every := 710 * time.Millisecond
 	if testing.Short() {
-		every *= 3
+		every *= 8
 	}
 	for _, blow := range blows {
 		t.Run(blow.name, func(t *testing.T) {

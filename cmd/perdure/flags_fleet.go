@@ -64,7 +64,7 @@ func (f *fleetFlags) lines(h *host.Host, e *engineFlags) []string {
 		return []string{fmt.Sprintf("  data      %s, durability %s", e.Data, e.Durability)}
 	}
 	lines := []string{fmt.Sprintf("  store     %s; %s has what is this node's alone", h.Storage(), e.Data)}
-	if n := otherNodes(h); n > 0 {
+	if n, _ := otherNodes(h); n > 0 { // it only goes into words
 		lines = append(lines, "  nodes     "+plural(n, "other")+": perdure nodes")
 	}
 	return lines
@@ -79,22 +79,24 @@ func (f *fleetFlags) attrs(h *host.Host, e *engineFlags) []any {
 }
 
 // otherNodes counts the other nodes that are alive.
-func otherNodes(h *host.Host) (n int) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+func otherNodes(h *host.Host) (n int, err error) {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	nodes, _ := h.Engine.Nodes(ctx) // it only goes into words
+	nodes, err := h.Engine.Nodes(ctx)
 	for i := range nodes {
 		if nodes[i].Alive && !nodes[i].Draining && !nodes[i].Self {
 			n++
 		}
 	}
-	return n
+	return n, err
 }
 
 // whoGoesOn says what becomes of open executions when an engine stops.
 func whoGoesOn(h *host.Host) string {
-	n := otherNodes(h)
+	n, err := otherNodes(h)
 	switch {
+	case err != nil:
+		return "the store does not tell who goes on with open executions"
 	case n > 0:
 		return plural(n, "other node") + " will go on with open executions"
 	case h.Storage().URL != "":

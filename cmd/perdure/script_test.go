@@ -96,6 +96,7 @@ func TestScripts(t *testing.T) {
 			"plain":       plain,
 			"lines":       countLines,
 			"settled":     settled,
+			"says":        says,
 			"shows":       shows,
 			"pack":        pack,
 		},
@@ -183,33 +184,57 @@ func fetch(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), body, 0o644))
 }
 
+// longEnough is how long scripts wait for what has to come. It is never reached where all is well, however slow the
+// machine: a script that can fail by chance is worse than one that takes its time to fail.
+const longEnough = 3 * time.Minute
+
+// until waits until something is so.
+func until(ts *testscript.TestScript, what string, isSo func() bool) {
+	for end := time.Now().Add(longEnough); !isSo(); time.Sleep(25 * time.Millisecond) {
+		if time.Now().After(end) {
+			ts.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
 // await waits until a file exists, or until something listens at an address.
 func await(ts *testscript.TestScript, _ bool, args []string) {
-	for range 400 {
+	until(ts, args[0], func() bool {
 		if _, err := os.Stat(ts.MkAbs(args[0])); err == nil {
-			return
+			return true
 		}
-		if c, err := net.DialTimeout("tcp", args[0], time.Second); err == nil {
-			c.Close()
-			return
+		c, err := net.DialTimeout("tcp", args[0], longEnough)
+		if err != nil {
+			return false
 		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	ts.Fatalf("waited too long for %s", args[0])
+		return c.Close() == nil
+	})
 }
 
 // shows waits until a line of a file matches a pattern.
 func shows(ts *testscript.TestScript, _ bool, args []string) {
 	pattern, err := regexp.Compile("(?m)" + args[1])
 	ts.Check(err)
-	for range 1600 {
-		data, err := os.ReadFile(ts.MkAbs(args[0]))
-		if err == nil && pattern.Match(data) {
-			return
+	var data []byte
+	defer func() {
+		if !pattern.Match(data) {
+			ts.Logf("%s:\n%s", args[0], data)
 		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	ts.Fatalf("waited too long for %q in %s:\n%s", args[1], args[0], ts.ReadFile(args[0]))
+	}()
+	until(ts, strconv.Quote(args[1])+" in "+args[0], func() bool {
+		data, err = os.ReadFile(ts.MkAbs(args[0]))
+		return err == nil && pattern.Match(data)
+	})
+}
+
+// says runs a command again and again until a line of its output matches a pattern: says PATTERN COMMAND…
+func says(ts *testscript.TestScript, _ bool, args []string) {
+	pattern, err := regexp.Compile("(?m)" + args[0])
+	ts.Check(err)
+	until(ts, strconv.Quote(args[0]), func() bool {
+		ts.Check(ts.Exec(args[1], args[2:]...))
+		return pattern.MatchString(ts.ReadFile("stdout"))
+	})
 }
 
 // plain fails if the output of the last command could steer a terminal.
@@ -240,14 +265,13 @@ func settled(ts *testscript.TestScript, _ bool, args []string) {
 	} else {
 		filter.Doing = append(filter.Doing, engine.Activity(args[1]))
 	}
-	for range 400 {
+	until(ts, args[0]+" to be "+args[1], func() bool {
 		for e, err := range c.Find(context.Background(), engine.ListRequest{Filter: filter}) {
 			ts.Check(err)
 			if !slices.Contains(e.Doing, engine.Running) && !slices.Contains(e.Doing, engine.Queued) {
-				return
+				return true
 			}
 		}
-		time.Sleep(25 * time.Millisecond)
-	}
-	ts.Fatalf("waited too long for %s to be %s", args[0], args[1])
+		return false
+	})
 }

@@ -71,7 +71,7 @@ func startNode(t *testing.T, release, name, address, store, function string) *up
 	t.Helper()
 	n := &upgradedNode{t: t, name: name, address: address}
 	n.cmd = exec.Command(commandHere(t), "serve", "--listen", address, "--data", filepath.Join(t.TempDir(), name), "--node-name", name,
-		"--lease", "3s", "--function", function)
+		"--lease", "1m", "--drain", "1m", "--function", function)
 	n.cmd.Env = append(os.Environ(), storeVariable+"="+store, releaseVariable+"="+release)
 	n.cmd.Stdout, n.cmd.Stderr = &n.log, &n.log
 	if err := n.cmd.Start(); err != nil {
@@ -84,7 +84,7 @@ func startNode(t *testing.T, release, name, address, store, function string) *up
 			t.Logf("%s wrote:\n%s", name, n.log.String())
 		}
 	})
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(longEnough); ; time.Sleep(20 * time.Millisecond) {
 		resp, err := http.Get("http://" + address + "/ready")
 		if err == nil {
 			io.Copy(io.Discard, resp.Body)
@@ -115,7 +115,7 @@ func (n *upgradedNode) stop() {
 
 // retrying is what invokes a function as AWS's SDKs do: what no node answered, or one failed to, is asked again.
 func retrying(ctx context.Context, nodes []string, in *client.Invocation) (out *client.Invoked, err error) {
-	for try := range 200 {
+	for try, end := 0, time.Now().Add(longEnough); time.Now().Before(end); try++ {
 		c := &client.Client{Endpoint: "http://" + nodes[try%len(nodes)]}
 		out, err = c.Invoke(ctx, in)
 		refused, isRefusal := errors.AsType[*protocol.Error](err)

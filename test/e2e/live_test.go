@@ -61,7 +61,7 @@ func TestTheListChangesInPlace(t *testing.T) {
 	s.waits(arn, "manager")
 	b.open("/ui/")
 	b.shows("live")
-	eval[any](b, `window.mine = document.querySelector("a[data-open]"); mine.focus()`)
+	eval[any](b, `window.mine = document.querySelector("a[data-open]"); mine.focus(); getSelection().selectAllChildren(mine)`)
 	second := s.start("second", event{Do: "declined"})
 	s.is(second, protocol.ExecutionFailed)
 	b.shows("second", "FAILED")
@@ -71,6 +71,9 @@ func TestTheListChangesInPlace(t *testing.T) {
 	b.shows("SUCCEEDED")
 	if !eval[bool](b, `mine.isConnected && document.activeElement === mine && mine.innerText === "live"`) {
 		t.Error("the row that had the focus is another one")
+	}
+	if got := eval[string](b, "getSelection().toString()"); got != "live" {
+		t.Errorf("of the text that was selected there is %q, want live", got)
 	}
 }
 

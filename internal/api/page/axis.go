@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"time"
+	"unicode/utf8"
 
 	"github.com/perdure/perdure/internal/text"
 	"github.com/perdure/perdure/protocol"
@@ -29,7 +30,7 @@ type piece struct {
 const (
 	maxCuts  = 12          // more would be a comb
 	leastCut = time.Minute // shorter stretches are never cut
-	cutWidth = 5           // percent of one cut; 40 of all at most
+	cutWidth = 8           // percent of one cut; 40 of all at most
 	// leastPiece is the part of the room that a piece between two cuts has at least.
 	leastPiece = 0.04
 )
@@ -53,7 +54,7 @@ func newAxis(all span, moments []protocol.Timestamp, busy []span) *axis {
 	return &axis{room(shown, cuts, width)}
 }
 
-// room gives each piece its room.
+// room gives each piece its room. Before a cut at the start, and behind one at the end, there is none.
 func room(shown, cuts []span, width float64) (pieces []piece) {
 	total := time.Duration(0)
 	for _, s := range shown {
@@ -61,13 +62,18 @@ func room(shown, cuts []span, width float64) (pieces []piece) {
 	}
 	weights, sum := make([]float64, len(shown)), 0.0
 	for i, s := range shown {
-		weights[i] = max(float64(s.length()), leastPiece*float64(total), 1)
+		if s.length() > 0 || i > 0 && i < len(cuts) {
+			weights[i] = max(float64(s.length()), leastPiece*float64(total), 1)
+		}
 		sum += weights[i]
 	}
 	free, left := 100-width*float64(len(cuts)), 0.0
 	for i, s := range shown {
-		right := left + free*weights[i]/sum
-		pieces = append(pieces, piece{span: s, Left: left, Right: right})
+		right := left
+		if weights[i] > 0 {
+			right += free * weights[i] / sum
+			pieces = append(pieces, piece{span: s, Left: left, Right: right})
+		}
 		if left = right; i < len(cuts) {
 			pieces = append(pieces, piece{span: cuts[i], Left: left, Right: left + width, Cut: true})
 			left += width
@@ -134,46 +140,93 @@ type tick struct {
 	Title string // the moment
 }
 
-// gap is a cut of an axis.
-type gap struct{ Left, Width, Middle, Label string }
+// gap is a cut of an axis. Its label begins, ends, or has its middle at Place, as Anchor says.
+type gap struct{ Left, Width, Place, Anchor, Label, Title string }
 
-// leastTick is the least room of a label, in percent.
-const leastTick = 9
+const (
+	// tickRoom is how far ticks are from each other at least, in percent, so that most have room for a label.
+	tickRoom = 13
+	// letter is the width of a letter of a label, in percent of an axis beside the details of an operation, where it
+	// is the narrowest.
+	letter = 2.1
+)
 
-// ticks are the marks of an axis that begins at start: round times since then, and behind a cut since the cut.
+// labels are where there are labels on a line, each with some room around it.
+type labels []struct{ left, right float64 }
+
+// put reports whether there is room for a label, which takes it. None is beyond the end of the axis.
+func (l *labels) put(left, right float64) bool {
+	if right > 100 {
+		return false
+	}
+	for _, other := range *l {
+		if left < other.right && other.left < right {
+			return false
+		}
+	}
+	*l = append(*l, struct{ left, right float64 }{left, right})
+	return true
+}
+
+// widthOf is the room that a label takes, in percent.
+func widthOf(label string) float64 { return letter * float64(utf8.RuneCountInString(label)+1) }
+
+// ticks are the marks of an axis that begins at start: round times since then, and behind a cut since the cut. Labels
+// do not overlap, and those that say when a piece begins come first.
 func (a *axis) ticks(start protocol.Timestamp) (ticks []tick) {
+	var taken labels
+	label := func(place float64, text string) string {
+		if !taken.put(place, place+widthOf(text)) {
+			return ""
+		}
+		return text
+	}
+	begins := make([]string, len(a.pieces))
+	for i, p := range a.pieces {
+		if !p.Cut {
+			begins[i] = label(p.Left, elapsed(p.From.Sub(start)))
+		}
+	}
 	for i, p := range a.pieces {
 		if p.Cut {
 			continue
 		}
-		width := p.Right - p.Left
-		step := roundStep(p.length(), max(1, int(width/(leastTick+2))))
-		for d := time.Duration(0); d <= p.length(); d += step {
-			t := p.From.Add(d)
-			mark := tick{At: percent(a.at(t)), Title: moment(t)}
-			room := p.Right - a.at(t)
-			switch {
-			case room < leastTick && (i < len(a.pieces)-1 || d > 0):
-			case i > 0 && d == 0:
-				mark.Label = elapsed(t.Sub(start))
-			case i > 0:
-				mark.Label = "+" + elapsed(d)
-			default:
-				mark.Label = elapsed(d)
-			}
-			ticks = append(ticks, mark)
+		ticks = append(ticks, tick{percent(p.Left), begins[i], moment(p.From)})
+		sign := ""
+		if i > 0 {
+			sign = "+"
+		}
+		step := roundStep(p.length(), max(1, int((p.Right-p.Left)/tickRoom)))
+		for d := step; d <= p.length(); d += step {
+			at := a.at(p.From.Add(d))
+			ticks = append(ticks, tick{percent(at), label(at, sign+elapsed(d)), moment(p.From.Add(d))})
 		}
 	}
 	return ticks
 }
 
-// gaps are the cuts of an axis.
+// gaps are the cuts of an axis. The labels, on a line of their own, do not overlap either.
 func (a *axis) gaps() (gaps []gap) {
+	var taken labels
 	for _, p := range a.pieces {
-		if p.Cut {
-			gaps = append(gaps, gap{percent(p.Left), percent(p.Right - p.Left), percent((p.Left + p.Right) / 2),
-				text.Duration(p.length())})
+		if !p.Cut {
+			continue
 		}
+		length := text.Duration(p.length())
+		g := gap{percent(p.Left), percent(p.Right - p.Left), "", "", length, length + " without events"}
+		width, middle := widthOf(g.Label), (p.Left+p.Right)/2
+		left := max(0, middle-width/2)
+		g.Place, g.Anchor = percent(middle), "middle"
+		if left == 0 {
+			g.Place, g.Anchor = percent(0), "start"
+		}
+		if middle+width/2 > 100 {
+			left, g.Place, g.Anchor = 100-width, percent(100), "end"
+		}
+		if !taken.put(left, left+width) {
+			g.Label = ""
+		}
+		gaps = append(gaps, g)
 	}
 	return gaps
 }

@@ -16,6 +16,7 @@ import (
 type details struct {
 	*history.Operation
 	Name, Class, State string
+	Left               protocol.Timestamp // when it was left behind; zero if it has ended, or may end
 	Size               int64
 	Reason             *engine.Reason // what it waits for, as the engine says it; nil if it is not among the first
 	Input, Result      *payload
@@ -27,11 +28,14 @@ type details struct {
 }
 
 // Waits reports whether somebody has to answer it.
-func (d *details) Waits() bool { return d.CallbackID != "" && d.Open() }
+func (d *details) Waits() bool { return d.CallbackID != "" && d.GoesOn() }
+
+// GoesOn reports whether it may end yet.
+func (d *details) GoesOn() bool { return d.Open() && d.Left == 0 }
 
 // Skippable reports whether it waits for a moment that may come early.
 func (d *details) Skippable() bool {
-	return d.Open() && (d.Until() != 0 || d.Waits() && d.TimesOut != 0)
+	return d.GoesOn() && (d.Until() != 0 || d.Waits() && d.TimesOut != 0)
 }
 
 // tryDetails is an attempt with what it brought.
@@ -80,7 +84,7 @@ func (f *failure) text() string {
 // detail reads what happened to an operation.
 func (s *site) detail(ctx context.Context, p *place, o *operation) (*details, error) {
 	d := &details{Operation: o.Operation, Name: nameOf(o.Operation), Class: o.class(), State: o.State(),
-		Size: o.bytes}
+		Left: o.left, Size: o.bytes}
 	tries := slices.Clone(o.tries[max(0, len(o.tries)-triesShown):])
 	for ev, err := range s.engine.Events(ctx, p.arn, 0) {
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
@@ -27,17 +28,27 @@ type executionPage struct {
 	History  *historyView
 	Log      *logView
 	Invoked  int
-	Cold     int           // of these: those that waited for a process to start
-	Starting time.Duration // for how long they did
-	Children int
+	Cold     int            // of these: those that waited for a process to start
+	Starting time.Duration  // for how long they did
+	Children []child        // executions that it invoked, the first ones
+	Unnamed  int            // how many more
 	Refresh  int64          // milliseconds after which the page is another by itself; zero is never
 	Decodes  bool           // there is a decoder
 	numbers  map[string]int // of the operations that are reasons, by id
 	now      protocol.Timestamp
 }
 
+// child is an execution that this one invoked.
+type child struct{ ARN, Name, State string }
+
+// maxChildren is how many children a page names.
+const maxChildren = 5
+
 // Open reports whether the execution goes on.
 func (p *executionPage) Open() bool { return !p.Status.Closed() }
+
+// Tagged are its tags.
+func (p *executionPage) Tagged() []tagFilter { return tagFilters(p.Tags, url.Values{}) }
 
 // Paused reports whether the execution is kept from going on.
 func (p *executionPage) Paused() bool {
@@ -53,7 +64,7 @@ func (p *executionPage) Skippable() bool {
 
 // Retries reports whether all that it waits for are next attempts.
 func (p *executionPage) Retries() bool {
-	other := func(r engine.Reason) bool { return r.Kind != "retry" }
+	other := func(r engine.Reason) bool { return !slices.Contains([]string{"retry", "failing", "unreached"}, r.Kind) }
 	return len(p.Why.Reasons) > 0 && !slices.ContainsFunc(p.Why.Reasons, other)
 }
 
@@ -167,9 +178,11 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 			}
 		}
 		p.choose()
-		for _, o := range r.byID {
-			if o.Child != "" {
-				p.Children++
+		for _, o := range r.operations() {
+			if o.Child != "" && len(p.Children) < maxChildren {
+				p.Children = append(p.Children, child{o.Child, nameOf(o.Operation), o.State()})
+			} else if o.Child != "" {
+				p.Unnamed++
 			}
 			if o.Number == at.operation {
 				selected = o.copy()
@@ -254,8 +267,10 @@ func (p *executionPage) scene(r *record) *scene {
 		case "running":
 			c.flying = &span{reason.Since, c.all.To}
 			c.runs = append(c.runs, invocation{Number: r.invoked + 1, span: *c.flying})
-		case "queued", engine.ReasonNoPlace, engine.ReasonUnregistered, "failing", "unreached":
-			c.queued = &span{min(reason.Since, c.all.To), c.all.To}
+		case "queued", engine.ReasonNoPlace, engine.ReasonUnregistered:
+			c.wanted = &stretch{span{min(reason.Since, c.all.To), c.all.To}, "queued", "an invocation is wanted"}
+		case "failing", "unreached":
+			c.wanted = &stretch{span{min(reason.Since, c.all.To), c.all.To}, "retry", "until the next try"}
 		default:
 			if reason.OperationID != "" {
 				c.notes[reason.OperationID] = reason.Text

@@ -189,10 +189,13 @@ func (r *listRow) Version() string  { arn, _ := protocol.ParseARN(r.ARN); return
 type tagFilter struct{ Text, Path string }
 
 // TagsOf are the tags of a row.
-func (p *listPage) TagsOf(r listRow) (tags []tagFilter) {
-	for _, key := range slices.Sorted(maps.Keys(r.Tags)) {
-		pair := key + "=" + r.Tags[key]
-		q := p.first()
+func (p *listPage) TagsOf(r listRow) []tagFilter { return tagFilters(r.Tags, p.first()) }
+
+// tagFilters are tags, each with the address of the list of what has it beside what q asks for.
+func tagFilters(of map[string]string, with url.Values) (tags []tagFilter) {
+	for _, key := range slices.Sorted(maps.Keys(of)) {
+		pair := key + "=" + of[key]
+		q := maps.Clone(with)
 		if !slices.Contains(q["Tag"], pair) {
 			q["Tag"] = append(slices.Clone(q["Tag"]), pair)
 		}

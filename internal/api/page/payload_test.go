@@ -195,7 +195,7 @@ func TestTagsAreShown(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want(t, f.get(executionPath(started.ARN), 200), "<bdi>team</bdi>=<bdi>a/b</bdi>")
+	want(t, f.get(executionPath(started.ARN), 200), "<bdi>team=a/b</bdi>")
 }
 
 // TestForksWithAnotherOutcome: of an operation, by a form; and a callback that is answered by one fails by the other.

@@ -24,13 +24,15 @@ const (
 type record struct {
 	fold        history.Fold
 	byID        map[string]*operation
-	invocations []invocation  // the last ones
-	invoked     int           // how many invocations there were
-	cold        int           // of these: those that waited for a process to start
-	starting    time.Duration // for how long they did
-	event       int64         // the number of the last event
-	failed      []*operation  // the longest ended first
-	well        []*operation  // likewise, those that ended otherwise
+	invocations []invocation       // the last ones
+	invoked     int                // how many invocations there were
+	cold        int                // of these: those that waited for a process to start
+	starting    time.Duration      // for how long they did
+	pauses      []pause            // the last ones
+	closed      protocol.Timestamp // when the execution ended; zero while it is open
+	event       int64              // the number of the last event
+	failed      []*operation       // the longest ended first
+	well        []*operation       // likewise, those that ended otherwise
 }
 
 // operation is one operation, without its payloads.
@@ -40,6 +42,14 @@ type operation struct {
 	began protocol.Timestamp
 	last  int64 // the number of its last event
 	bytes int64 // of its payloads
+	// left is when it was left behind: when what it is in ended without it. Zero if it has ended, or may end.
+	left protocol.Timestamp
+}
+
+// pause is a stretch in which the execution was kept from being invoked. Its end is zero while it lasts.
+type pause struct {
+	span
+	Why string // who asked for it, and the reason
 }
 
 // try is an attempt of a step that ended.
@@ -93,6 +103,7 @@ func (r *record) add(ev *protocol.Event) {
 		r.invocations = keepLast(append(r.invocations, invocation{Number: r.invoked, span: span{ev.Start, ev.End},
 			RequestID: ev.RequestID, Failure: short.Error.Line(), Init: ev.Init}), maxInvocations)
 	}
+	r.steer(ev)
 	folded := r.fold.Add(&short)
 	if folded == nil {
 		return
@@ -113,6 +124,41 @@ func (r *record) add(ev *protocol.Event) {
 	if !o.Open() {
 		r.file(o)
 	}
+}
+
+// steer notes what an event says of pauses and of the end.
+func (r *record) steer(ev *protocol.Event) {
+	status := ev.Type.Meaning().Execution
+	if n := len(r.pauses); n > 0 && r.pauses[n-1].To == 0 && status != "" {
+		r.pauses[n-1].To = ev.Time
+	}
+	switch {
+	case ev.Type == protocol.EventExecutionPaused:
+		why := ""
+		if ev.By != "" {
+			why = " by " + ev.By
+		}
+		if ev.Payload != nil {
+			why += ": " + *ev.Payload
+		}
+		r.pauses = keepLast(append(r.pauses, pause{span{From: ev.Time}, strings.Clone(protocol.Clip(why, maxLine))}),
+			maxInvocations)
+	case status.Closed():
+		r.closed = ev.Time
+	}
+}
+
+// leftAt is when what an operation is in ended without it: a context, or the execution. Zero is never.
+func (r *record) leftAt(o *operation) protocol.Timestamp {
+	if !o.Open() {
+		return 0
+	}
+	for parent := r.byID[o.ParentID]; parent != nil; parent = r.byID[parent.ParentID] {
+		if !parent.Open() {
+			return parent.End
+		}
+	}
+	return r.closed
 }
 
 // copy is the operation as it is now.
@@ -169,6 +215,7 @@ func (r *record) file(o *operation) {
 func (r *record) operations() []*operation {
 	all := make([]*operation, 0, len(r.byID))
 	for _, o := range r.byID {
+		o.left = r.leftAt(o)
 		all = append(all, o)
 	}
 	slices.SortFunc(all, func(a, b *operation) int { return a.Number - b.Number })
@@ -176,7 +223,7 @@ func (r *record) operations() []*operation {
 }
 
 // size is about what the record takes of memory, in operations.
-func (r *record) size() int { return 1 + len(r.byID) + len(r.invocations)/4 }
+func (r *record) size() int { return 1 + len(r.byID) + (len(r.invocations)+len(r.pauses))/4 }
 
 // clipError keeps the beginning of an error, apart from the memory of the whole.
 func clipError(e *protocol.ErrorObject) *protocol.ErrorObject {

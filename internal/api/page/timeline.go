@@ -19,6 +19,8 @@ const (
 	fewRows = 25
 	// leastBar is the least width of a bar, in percent: what took no time is seen, too.
 	leastBar = 0.15
+	// leastCold is from which width on a cold start is drawn: a narrower one would hide how its invocation ended.
+	leastCold = 0.5
 	// maxDepth is how deep rows are indented.
 	maxDepth = 12
 )
@@ -36,7 +38,9 @@ type timeline struct {
 	Cuts          bool // some time is left out
 	End           string
 	Invocations   []strip
+	Between       []part // pauses, and what lies between invocations that failed, or before the next one
 	Colds         bool   // some of these waited for a process to start
+	Pauses        bool   // there were pauses
 	Chosen        string // what there is to say of the invocation that is chosen, beside its number
 	LeftOutBefore int    // invocations that are not kept
 }
@@ -82,7 +86,7 @@ type strip struct {
 
 // tally counts the operations of a context by how they are.
 type tally struct {
-	All, Done, Failed, Retrying, Running, Waiting int
+	All, Done, Failed, Retrying, Running, Waiting, Left int
 }
 
 // Bad is how many failed; empty for none.
@@ -98,7 +102,8 @@ func (t *tally) Rest() (s string) {
 	for _, n := range []struct {
 		count int
 		word  string
-	}{{t.Retrying, "retrying"}, {t.Waiting, "waiting"}, {t.Running, "running"}} {
+	}{{t.Retrying, "retrying"}, {t.Waiting, "waiting"}, {t.Running, "running"},
+		{t.Left, "did not end"}} {
 		if n.count > 0 {
 			s += fmt.Sprintf(", %d %s", n.count, n.word)
 		}
@@ -112,7 +117,8 @@ func (t *tally) Meter() (parts []part) {
 	for _, n := range []struct {
 		count int
 		class string
-	}{{t.Done, "good"}, {t.Failed, "bad"}, {t.Retrying, "retry"}, {t.Waiting, "wait"}, {t.Running, "open"}} {
+	}{{t.Done, "good"}, {t.Failed, "bad"}, {t.Retrying, "retry"}, {t.Waiting, "wait"}, {t.Running, "open"},
+		{t.Left, "gone"}} {
 		width := 100 * float64(n.count) / float64(max(1, t.All))
 		if n.count > 0 {
 			parts = append(parts, part{X: percent(left), Width: percent(width), Class: n.class})
@@ -124,6 +130,10 @@ func (t *tally) Meter() (parts []part) {
 
 func (t *tally) add(o *operation) {
 	t.All++
+	if o.left != 0 {
+		t.Left++
+		return
+	}
 	switch class(o.Status) {
 	case "good":
 		t.Done++
@@ -175,7 +185,7 @@ func (t *tree) inside(o *operation) []*operation {
 	}
 	rank := map[string]int{"bad": 0, "retry": 1, "open": 2, "gone": 3, "good": 4}
 	return slices.SortedStableFunc(slices.Values(children), func(a, b *operation) int {
-		return cmp.Compare(rank[class(a.Status)], rank[class(b.Status)])
+		return cmp.Compare(rank[a.shape()], rank[b.shape()])
 	})
 }
 
@@ -231,7 +241,7 @@ type scene struct {
 	axis   *axis
 	open   bool              // the execution goes on
 	flying *span             // the invocation under way
-	queued *span             // an invocation is wanted
+	wanted *stretch          // an invocation is
 	runs   []invocation      // with the one under way
 	notes  map[string]string // by operation id: what it waits for
 	lit    int               // the chosen invocation
@@ -248,6 +258,9 @@ func (s *scene) moments(ops []*operation) []protocol.Timestamp {
 		for _, t := range o.tries {
 			moments = append(moments, t.From, t.To)
 		}
+	}
+	for _, p := range s.record.pauses {
+		moments = append(moments, p.From, cmp.Or(p.To, s.all.To))
 	}
 	return moments
 }
@@ -296,7 +309,10 @@ func (s *scene) draw(p *place) *timeline {
 // fill completes the row of o.
 func (s *scene) fill(r *row, o *operation, t *tree) {
 	r.Name, r.Kind, r.Class, r.State = nameOf(o.Operation), o.Kind(), o.class(), o.State()
-	r.Start, r.End, r.Until, r.Note = o.Start, o.End, o.Until(), s.notes[o.ID]
+	r.Start, r.End, r.Note = o.Start, cmp.Or(o.End, o.left), s.notes[o.ID]
+	if o.left == 0 {
+		r.Until = o.Until()
+	}
 	if o.Error != nil && r.Note == "" {
 		r.Note = text.Clip(o.Error.Line(), maxLine)
 	}
@@ -306,7 +322,9 @@ func (s *scene) fill(r *row, o *operation, t *tree) {
 			r.Tally.add(child)
 		}
 	}
-	for _, b := range s.bars(o) {
+	bars := s.bars(o)
+	slices.SortStableFunc(bars, func(a, b stretch) int { return cmp.Compare(a.layer(), b.layer()) })
+	for _, b := range bars {
 		r.Parts = append(r.Parts, s.part(b))
 	}
 	for _, run := range s.runs {
@@ -317,14 +335,22 @@ func (s *scene) fill(r *row, o *operation, t *tree) {
 	}
 }
 
-// endOf is the end of an operation, or now.
-func (s *scene) endOf(o *operation) protocol.Timestamp { return cmp.Or(o.End, s.all.To) }
+// endOf is the end of an operation, or of what left it behind, or now.
+func (s *scene) endOf(o *operation) protocol.Timestamp { return cmp.Or(o.End, o.left, s.all.To) }
 
 // bar is a stretch of an operation's time.
 type stretch struct {
 	span
-	class string // run, failed, retry, queued, wait, callback, invoke, or context with that of its status
+	class string // run, failed, retry, queued, paused, wait, callback, invoke, or context with that of its status
 	title string
+}
+
+// layer orders what is drawn over each other: a short attempt is over the pauses beside it.
+func (b *stretch) layer() int {
+	if b.class == "run" || b.class == "failed" {
+		return 1
+	}
+	return 0
 }
 
 // bars are the stretches of an operation, in order.
@@ -371,7 +397,7 @@ func (s *scene) attempts(o *operation) (all []stretch) {
 		return all
 	}
 	if n := len(o.tries); n > 0 && o.Status == protocol.StatusPending {
-		between(o.tries[n-1].To, s.all.To, &o.tries[n-1])
+		between(o.tries[n-1].To, s.endOf(o), &o.tries[n-1])
 	} else if n > 0 && o.began != 0 {
 		between(o.tries[n-1].To, o.began, &o.tries[n-1])
 	}
@@ -384,8 +410,9 @@ func (s *scene) attempts(o *operation) (all []stretch) {
 // present is the attempt of a step that has begun: it runs only while an invocation does.
 func (s *scene) present(o *operation) []stretch {
 	title := fmt.Sprintf("attempt %d", o.Attempt+1)
-	run := span{o.began, s.all.To}
-	if s.open && s.flying != nil {
+	end := s.endOf(o)
+	run := span{o.began, end}
+	if s.open && s.flying != nil && o.left == 0 {
 		return []stretch{{run, "run", title}}
 	}
 	for i := len(s.runs) - 1; i >= 0; i-- {
@@ -395,7 +422,7 @@ func (s *scene) present(o *operation) []stretch {
 		}
 	}
 	return []stretch{{run, "failed", title + ", broken off"},
-		{span{run.To, s.all.To}, "queued", "no invocation runs it"}}
+		{span{run.To, end}, "queued", "no invocation runs it"}}
 }
 
 func (s *scene) part(b stretch) part {
@@ -404,36 +431,81 @@ func (s *scene) part(b stretch) part {
 		Title: b.title + ", " + text.Spaced(b.length()) + ", from " + moment(b.From)}
 }
 
-// strips adds the invocations above the timeline.
+// strips adds the invocations above the timeline, and what lies between them: pauses, and the time until the next try
+// after one that failed.
 func (s *scene) strips(line *timeline) {
-	for _, i := range s.runs {
-		b := stretch{i.span, "run", fmt.Sprintf("invocation %d", i.Number)}
+	var all []stretch
+	for i, run := range s.runs {
+		b := stretch{run.span, "run", fmt.Sprintf("invocation %d", run.Number)}
 		switch {
-		case i.Failure != "":
-			b.class, b.title = "failed", b.title+": "+i.Failure
-		case s.flying != nil && i.span == *s.flying:
+		case run.Failure != "":
+			b.class, b.title = "failed", b.title+": "+run.Failure
+		case s.flying != nil && run.span == *s.flying:
 			b.title += ", under way"
 		}
-		one := strip{part: s.part(b), Number: i.Number, Lit: i.Number == s.lit}
-		if i.Init > 0 {
-			cold := s.part(stretch{span{i.From, min(i.To, i.From.Add(i.Init))}, "cold", "cold start"})
-			one.Cold = &cold
+		one := strip{part: s.part(b), Number: run.Number, Lit: run.Number == s.lit}
+		cold := span{run.From, min(run.To, run.From.Add(run.Init))}
+		if run.Init > 0 && s.axis.at(cold.To)-s.axis.at(cold.From) >= leastCold {
+			drawn := s.part(stretch{cold, "cold", "cold start"})
+			one.Cold = &drawn
 			line.Colds = true
+		} else if run.Init > 0 {
+			one.Title += ", with a " + coldStart(run.Init)
 		}
 		if one.Lit {
-			line.Chosen = coldStart(i.Init)
+			line.Chosen = coldStart(run.Init)
 		}
 		line.Invocations = append(line.Invocations, one)
+		next := s.record.closed
+		if i+1 < len(s.runs) {
+			next = s.runs[i+1].From
+		}
+		if run.Failure != "" {
+			all = append(all, stretch{s.untilPause(span{run.To, next}), "retry", "until the next try"})
+		}
 	}
-	if s.queued != nil {
-		line.Invocations = append(line.Invocations,
-			strip{part: s.part(stretch{*s.queued, "queued", "an invocation is wanted"})})
+	for _, p := range s.record.pauses {
+		all = append(all, stretch{span{p.From, cmp.Or(p.To, s.all.To)}, "paused", "paused" + p.Why})
 	}
+	if s.wanted != nil { // since it was first: but the function ran, or was paused, meanwhile
+		next := *s.wanted
+		for _, b := range all {
+			next.From = max(next.From, b.To)
+		}
+		if n := len(s.runs); n > 0 {
+			next.From = max(next.From, s.runs[n-1].To)
+		}
+		all = append(all, next)
+	}
+	for _, b := range all {
+		if b.From < b.To {
+			line.Between = append(line.Between, s.part(b))
+		}
+	}
+	line.Pauses = len(s.record.pauses) > 0
 }
 
-// class is what the operation looks like: that of its status, and one of its own if it waits.
+// untilPause is the part of a stretch before a pause in it.
+func (s *scene) untilPause(part span) span {
+	for _, p := range s.record.pauses {
+		if p.From >= part.From && p.From < part.To {
+			part.To = p.From
+		}
+	}
+	return part
+}
+
+// shape is what the operation looks like: that of its status, unless it was left behind.
+func (o *operation) shape() string {
+	if o.left != 0 {
+		return "gone"
+	}
+	return class(o.Status)
+}
+
+// class is its shape, and one of its own if it waits.
 func (o *operation) class() string {
-	c := class(o.Status)
+	c := o.shape()
 	if c == "open" && o.Type != protocol.TypeStep && o.Type != protocol.TypeContext {
 		return "wait"
 	}
@@ -443,6 +515,8 @@ func (o *operation) class() string {
 // State is the operation's status for people.
 func (o *operation) State() string {
 	switch {
+	case o.left != 0:
+		return "did not end"
 	case o.Status == protocol.StatusPending && o.Error != nil:
 		return "failed, tries again"
 	case o.Status == protocol.StatusPending:

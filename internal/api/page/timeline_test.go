@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -155,5 +156,109 @@ func TestThePlaceIsInTheAddress(t *testing.T) {
 	many := parsePlace(url.Values{"open": {strings.Repeat("1.2.3.x.-5.", 5000)}, "at": {"-7"}, "op": {"x"}, "view": {"<script>"}})
 	if len(many.open) > maxNumbers || many.first != 0 || many.operation != 0 || many.view != "timeline" {
 		t.Errorf("got %+v of nonsense", many)
+	}
+}
+
+// TestWhatIsLeftBehindDoesNotGoOn: an operation that has not ended when its context or the execution did has no time
+// after that, is neither running nor waiting, and cannot be waited for.
+func TestWhatIsLeftBehindDoesNotGoOn(t *testing.T) {
+	open := func(typ protocol.EventType, id string) protocol.Event {
+		return protocol.Event{Type: typ, OpID: id, ParentID: "c", Name: id, Time: at(1), ScheduledEnd: at(99)}
+	}
+	context := protocol.Event{Type: protocol.EventContextStarted, OpID: "c", Name: "c", Time: at(1)}
+	fail := open(protocol.EventStepFailed, "retried")
+	fail.Time, fail.CurrentAttempt, fail.NextAttemptDelay, fail.Error = at(2), 1, 60, &protocol.ErrorObject{ErrorType: "E"}
+	events := []protocol.Event{context,
+		open(protocol.EventStepStarted, "step"), open(protocol.EventWaitStarted, "wait"), open(protocol.EventCallbackStarted, "callback"),
+		open(protocol.EventChainedInvokeStarted, "invoke"), open(protocol.EventContextStarted, "inner"),
+		open(protocol.EventStepStarted, "retried"), fail}
+	deep := open(protocol.EventWaitStarted, "deep")
+	deep.ParentID = "inner"
+	events = append(events, deep)
+	for name, last := range map[string]protocol.Event{
+		"the context":   {Type: protocol.EventContextSucceeded, OpID: "c", Time: at(4)},
+		"the execution": {Type: protocol.EventExecutionStopped, Time: at(4)},
+	} {
+		s := &scene{record: recorded(append(slices.Clone(events), last)...), all: span{began, at(10)}, open: last.OpID != "",
+			flying: &span{at(0), at(10)}, runs: []invocation{{Number: 1, span: span{at(0), at(10)}}}}
+		rows := s.draw(parsePlace(nil)).Rows
+		if len(rows) != 8 {
+			t.Fatalf("got %d rows, want 8", len(rows))
+		}
+		if tally := rows[0].Tally; *tally != (struct {
+			All, Done, Failed, Retrying, Running, Waiting, Left int
+		}{All: 6, Left: 6}) || tally.Rest() != ", 6 did not end" {
+			t.Errorf("%s ended: got the tally %+v%s, want 6 that did not end", name, *tally, tally.Rest())
+		}
+		for _, r := range rows[1:] {
+			if r.Class != "gone" || r.State != "did not end" || r.End != at(4) || r.Until != 0 {
+				t.Errorf("%s ended: %s is %q, %s, until %v, and goes on at %v; want one that did not end, until then", name, r.Name, r.Class,
+					r.State, r.End.Sub(began), r.Until)
+			}
+			bars := strings.Split(drawn(s, r.Name), "-")
+			if end := bars[len(bars)-1]; end != "4.0" {
+				t.Errorf("%s ended: the bar of %s is %s, want one until 4.0", name, r.Name, drawn(s, r.Name))
+			}
+		}
+	}
+}
+
+// TestTimeBetweenInvocationsIsTold: a pause, what was waited for after an invocation that failed, and what is wanted
+// now. None of them covers another, or the time in which the function ran.
+func TestTimeBetweenInvocationsIsTold(t *testing.T) {
+	reason := "to mend it"
+	run := func(number int, from, to float64, failure string) invocation {
+		return invocation{Number: number, span: span{at(from), at(to)}, Failure: failure}
+	}
+	pause := protocol.Event{Type: protocol.EventExecutionPaused, Time: at(4), By: "ann", Payload: &reason}
+	resume := protocol.Event{Type: protocol.EventExecutionResumed, Time: at(6)}
+	stop := protocol.Event{Type: protocol.EventExecutionStopped, Time: at(8)}
+	for name, test := range map[string]struct {
+		events []protocol.Event
+		runs   []invocation
+		wanted *stretch
+		want   string
+	}{
+		"nothing":  {runs: []invocation{run(1, 0, 1, ""), run(2, 5, 6, "")}},
+		"failed":   {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E"), run(3, 5, 9, "")}, want: "retry 1-3"},
+		"paused":   {events: []protocol.Event{pause}, runs: []invocation{run(1, 0, 1, "E")}, want: "paused 4-10 paused by ann: to mend it"},
+		"resumed":  {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E"), run(2, 7, 9, "")}, want: "retry 1-4, paused 4-6 paused by ann: to mend it"},
+		"given up": {events: []protocol.Event{stop}, runs: []invocation{run(1, 0, 1, "E")}, want: "retry 1-8"},
+		"stopped":  {events: []protocol.Event{pause, stop}, want: "paused 4-8 paused by ann: to mend it"},
+		"next":     {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E")}, wanted: &stretch{span{at(1), at(10)}, "retry", ""}, want: "retry 1-3, retry 5-10"},
+		"next, resumed": {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E")},
+			wanted: &stretch{span{at(1), at(10)}, "queued", ""}, want: "paused 4-6 paused by ann: to mend it, queued 6-10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scene{record: recorded(test.events...), all: span{began, at(10)}, open: true, runs: test.runs, wanted: test.wanted}
+			var got []string
+			for _, p := range s.draw(parsePlace(nil)).Between {
+				var x, width float64
+				fmt.Sscanf(p.X+p.Width, "%f%%%f%%", &x, &width)
+				one := fmt.Sprintf("%s %.0f-%.0f", p.Class, x/10, (x+width)/10)
+				if p.Class == "paused" {
+					one += " " + p.Title[:strings.LastIndex(p.Title, ", from")][:len("paused by ann: to mend it")]
+				}
+				got = append(got, one)
+			}
+			if diff := cmp.Diff(test.want, strings.Join(got, ", ")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestShortAttemptsAreSeen: they are drawn over the pauses beside them.
+func TestShortAttemptsAreSeen(t *testing.T) {
+	start := protocol.Event{Type: protocol.EventStepStarted, OpID: "a", Time: at(0)}
+	fail := protocol.Event{Type: protocol.EventStepFailed, OpID: "a", Time: at(0.001), CurrentAttempt: 1, NextAttemptDelay: 5,
+		Error: &protocol.ErrorObject{ErrorType: "E"}}
+	s := &scene{record: recorded(start, fail), all: span{began, at(1000)}, open: true}
+	var got []string
+	for _, part := range s.draw(parsePlace(nil)).Rows[0].Parts {
+		got = append(got, part.Class)
+	}
+	if diff := cmp.Diff([]string{"retry", "queued", "failed"}, got); diff != "" {
+		t.Errorf("the last is on top (-want +got):\n%s", diff)
 	}
 }

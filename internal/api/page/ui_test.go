@@ -241,7 +241,11 @@ func TestPauseResumeStop(t *testing.T) {
 	form := url.Values{"arn": {arn}}
 	want(t, f.post("/ui/pause", form, 200), "PAUSED", "Resume")
 	want(t, f.post("/ui/resume", form, 200), "RUNNING", "Pause")
-	want(t, f.post("/ui/stop", form, 200), "STOPPED", "stopped on the page", "Redrive")
+	page := f.post("/ui/stop", form, 200)
+	want(t, page, "STOPPED", "<strong>stopped</strong>", "stopped on the page", "Redrive", "did not end")
+	if n := strings.Count(page, "data-since"); n > 2 || strings.Contains(page, "data-until") || strings.Contains(page, "<strong><bdi>Error") {
+		t.Errorf("of what is stopped %d times go on, want only the ages of its start and of the page:\n%s", n, page)
+	}
 	want(t, f.post("/ui/redrive", form, 200), "order-7-2", "reserve", "Fork of")
 	want(t, f.get(executionPath(arn), 200), "redriven as <a", ">order-7-2</a> running", "Redrive again", "Forks")
 	form.Set("before", "1")

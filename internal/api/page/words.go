@@ -58,7 +58,7 @@ func pattern(class string) string {
 	switch class {
 	case "wait", "callback":
 		return "url(#p-wait)"
-	case "retry", "queued", "invoke", "failed", "cold":
+	case "retry", "queued", "paused", "invoke", "failed", "cold":
 		return "url(#p-" + class + ")"
 	}
 	return ""

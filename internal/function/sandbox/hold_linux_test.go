@@ -80,13 +80,15 @@ const shortTimeout = 300 * time.Millisecond
 
 // traceable is a pool with one process, and its id.
 func traceable(t *testing.T) (*fixture, int) {
-	f := newFixture(t, "wait for file", func(c *sandbox.Config) { c.Timeout = shortTimeout; c.MaxProcesses = 1 })
+	f := newFixture(t, "wait for file", func(c *sandbox.Config) { c.MaxProcesses = 1 })
 	return f, f.pid("/")
 }
 
-func (f *fixture) begin(payload any) <-chan engine.Outcome {
+func (f *fixture) begin(payload any, timeout time.Duration) <-chan engine.Outcome {
 	out := make(chan engine.Outcome, 1)
-	go func() { out <- f.Invoke(f.t.Context(), invocation(payload)) }()
+	inv := invocation(payload)
+	inv.Timeout = timeout
+	go func() { out <- f.Invoke(f.t.Context(), inv) }()
 	return out
 }
 
@@ -106,7 +108,7 @@ func TestNoTimeoutUnderADebugger(t *testing.T) {
 	f, pid := traceable(t)
 	trace(t, pid)
 	gate := filepath.Join(t.TempDir(), "gate")
-	out := f.begin(gate)
+	out := f.begin(gate, shortTimeout)
 	stillRuns(t, out)
 	if err := os.WriteFile(gate, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -121,7 +123,7 @@ func TestDebuggerThatGoes(t *testing.T) {
 	t.Parallel()
 	f, pid := traceable(t)
 	release := trace(t, pid)
-	out := f.begin(filepath.Join(t.TempDir(), "never"))
+	out := f.begin(filepath.Join(t.TempDir(), "never"), shortTimeout)
 	stillRuns(t, out)
 	release()
 	select {

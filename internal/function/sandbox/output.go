@@ -21,8 +21,6 @@ const (
 	maxWaiting = 4 << 20
 	// lineCost is counted for each line beside its text.
 	lineCost = 128
-	// syncWait bounds how long an invocation waits for a slow receiver.
-	syncWait = 100 * time.Millisecond
 )
 
 // output passes lines on to a receiver from a goroutine of its own, so that a
@@ -69,8 +67,8 @@ func (o *output) push(l engine.LogLine) {
 	o.change.Signal()
 }
 
-// sync waits until the lines pushed so far were received, for a while.
-func (o *output) sync() {
+// sync waits until the lines pushed so far were received, but no longer than grace.
+func (o *output) sync(grace time.Duration) {
 	o.mu.Lock()
 	if !o.active && len(o.waiting) == 0 {
 		o.mu.Unlock()
@@ -81,7 +79,7 @@ func (o *output) sync() {
 	o.change.Signal()
 	o.mu.Unlock()
 
-	timer := time.NewTimer(syncWait)
+	timer := time.NewTimer(grace)
 	defer timer.Stop()
 	select {
 	case <-passed:

@@ -18,19 +18,26 @@ import (
 // One process is filled before another is started, since a second helps only those who find no place: one with room
 // computes as much as the machine lets it.
 
-const (
-	// settleGrace is how long an invocation waits for a process that has just answered and is about to poll, before
-	// another process is started.
-	settleGrace = 20 * time.Millisecond
-	// sharedGrace is the same for processes with several places, of which any may be free soon. Of 64 callers at 32
-	// places, settleGrace would start 3 to 5 processes, and this starts 2 or 3. A start takes about 30 ms.
-	sharedGrace = 50 * time.Millisecond
-	// pollGrace is how long a process that has polled may take to poll at all of its places, before another is started
-	// beside it: runtime clients start a thread or a process for each.
-	pollGrace = 100 * time.Millisecond
-	// maxShelves bounds the unused shelves of tenants that are kept.
-	maxShelves = 10_000
-)
+// maxShelves bounds the unused shelves of tenants that are kept.
+const maxShelves = 10_000
+
+// graces are how long a pool waits for what should come at once, before it goes on without.
+type graces struct {
+	// settle is for a process that has just answered and is about to poll, before another process is started.
+	settle time.Duration
+	// shared is the same for processes with several places, of which any may be free soon. Of 64 callers at 32
+	// places, settle would start 3 to 5 processes, and this starts 2 or 3. A start takes about 30 ms.
+	shared time.Duration
+	// poll is for a process that has polled to poll at all of its places, before another is started beside it:
+	// runtime clients start a thread or a process for each.
+	poll time.Duration
+	// output is for a slow receiver to have what an invocation wrote.
+	output time.Duration
+}
+
+var usualGraces = graces{
+	settle: 20 * time.Millisecond, shared: 50 * time.Millisecond, poll: 100 * time.Millisecond, output: 100 * time.Millisecond,
+}
 
 // shelf holds what may run the invocations of one tenant, if the function keeps tenants apart, or else of all: a
 // process that has served a tenant is for that tenant alone. The pool's mu guards it.
@@ -94,9 +101,9 @@ func (p *Pool) acquire(ctx context.Context, inv *engine.Invocation) place {
 	if proc != nil {
 		return place{proc: proc}
 	}
-	patience := settleGrace
+	patience := p.graces.settle
 	if p.cfg.Concurrency > 1 {
-		patience = sharedGrace
+		patience = p.graces.shared
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
@@ -291,7 +298,7 @@ func (p *Pool) launch(s *shelf, inv *engine.Invocation) (*process, failing) {
 	began := time.Now()
 	proc, failed := p.start(s, inv)
 	if proc != nil {
-		proc.awaitPolls(pollGrace)
+		proc.awaitPolls(p.graces.poll)
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -67,6 +67,7 @@ func (p *party) processes() map[int]int {
 func TestProcessIsFilled(t *testing.T) {
 	f := newFixture(t, "gather", places(4))
 	f.pid(gathering{Dir: t.TempDir(), Size: 1})
+	f.until("the process is idle", func(all, idle int) bool { return all == 1 && idle == 1 })
 	p := f.party(4)
 	p.join(4, "")
 	if ran := p.processes(); len(ran) != 1 {
@@ -120,6 +121,7 @@ func TestPlacesAreBounded(t *testing.T) {
 // What a client that knows nothing of places does not poll for is not there: other processes are started.
 func TestClientWithOnePoll(t *testing.T) {
 	f := newFixture(t, "gather alone", places(8))
+	f.WaitAsUsual()
 	p := f.party(3)
 	p.join(3, "")
 	if ran := p.processes(); len(ran) != 3 {
@@ -201,7 +203,7 @@ func TestLateInvocationEnds(t *testing.T) {
 	f := newFixture(t, "two loops", places(2))
 	gate := filepath.Join(t.TempDir(), "gate")
 	other := filepath.Join(t.TempDir(), "other")
-	beside := f.begin(other)
+	beside := f.begin(other, time.Hour)
 	late := invocation(gate)
 	late.Timeout = 100 * time.Millisecond
 	out := f.Invoke(t.Context(), late)
@@ -212,6 +214,7 @@ func TestLateInvocationEnds(t *testing.T) {
 	eventually(t, "the client has heard that it is late", func() bool {
 		return strings.Contains(strings.Join(f.output(), "\n"), "answered 410")
 	})
+	eventually(t, "it asks for another", func() bool { return f.Overdue() == 0 })
 	first := f.pid("/") // on the place that was late
 	openGate(t, other)
 	if out := <-beside; out.Error != nil || string(out.Payload) != fmt.Sprint(first) {

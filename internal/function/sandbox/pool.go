@@ -119,6 +119,7 @@ func setDefault[T comparable](p *T, value T) {
 // Pool runs one version of a function in processes of this machine. Its methods may be called concurrently.
 type Pool struct {
 	cfg      Config
+	graces   graces
 	spawner  *spawner
 	guardian guardian
 	output   *output
@@ -149,6 +150,7 @@ func New(cfg Config) (*Pool, error) {
 	cfg.setDefaults()
 	p := &Pool{
 		cfg:       cfg,
+		graces:    usualGraces,
 		spawner:   newSpawner(),
 		output:    newOutput(cfg.Output),
 		closed:    make(chan struct{}),
@@ -191,7 +193,7 @@ func (p *Pool) try(ctx context.Context, inv *engine.Invocation) (out engine.Outc
 		out = cancelled(inv)
 	default:
 		out = p.invoke(ctx, got.proc, inv)
-		p.output.sync()
+		p.output.sync(p.graces.output)
 		again = out.Unstarted
 	}
 	out.Init = got.init
@@ -342,6 +344,6 @@ func (p *Pool) Warm(ctx context.Context) *protocol.ErrorObject {
 		return failed(inv).Error
 	}
 	proc.flush()
-	p.output.sync()
+	p.output.sync(p.graces.output)
 	return nil
 }

@@ -92,7 +92,7 @@ func (p *Pool) initialise(proc *process) failing {
 	}
 	proc.kill()
 	<-proc.exited
-	p.output.sync()
+	p.output.sync(p.graces.output)
 	return func(inv *engine.Invocation) engine.Outcome { return p.initFailed(inv, proc, err) }
 }
 

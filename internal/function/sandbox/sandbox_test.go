@@ -27,7 +27,7 @@ import (
 )
 
 // patience bounds the wait for what should happen soon on a busy machine.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // noExitSleep makes processes with the race detector end without its pause of 1 s.
 const noExitSleep = "atexit_sleep_ms=0"
@@ -68,6 +68,7 @@ func newFixture(t testing.TB, function string, configure func(*sandbox.Config)) 
 	if err != nil {
 		t.Fatal(err)
 	}
+	f.WaitLong(patience)
 	t.Cleanup(func() {
 		f.Close(context.Background())
 		server.Close()
@@ -362,6 +363,7 @@ func TestCancel(t *testing.T) {
 func TestWorkAfterAnswer(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, "linger", nil)
+	f.WaitAsUsual()
 	inv := invocation(nil)
 	inv.Timeout = 2 * time.Second
 	out := f.Invoke(t.Context(), inv)
@@ -521,14 +523,14 @@ func TestInitFailure(t *testing.T) {
 		"exit 0 at start":   {protocol.ErrorTypeExit, []string{"Runtime exited without providing a reason before"}},
 		"report init error": {"Runtime.ConfigError", []string{"no config"}},
 		"never ask": {protocol.ErrorTypeTimedOut,
-			[]string{"did not ask for an invocation within 2.00 seconds", "lambda.Start", "\nbusy elsewhere"}},
+			[]string{"did not ask for an invocation within 5.00 seconds", "lambda.Start", "\nbusy elsewhere"}},
 		"init error and hang": {"Runtime.ConfigError", []string{"no config"}},
 	}
 	for function, test := range tests {
 		t.Run(function, func(t *testing.T) {
 			f := newFixture(t, function, func(c *sandbox.Config) {
 				if function == "never ask" {
-					c.InitTimeout = 2 * time.Second
+					c.InitTimeout = 5 * time.Second
 				}
 			})
 			_, out := f.fail(test.errorType, nil)
@@ -604,7 +606,9 @@ func TestCrashingInitIsNotRepeatedForAll(t *testing.T) {
 }
 
 func TestNoProcessIsFree(t *testing.T) {
-	f := newFixture(t, "hang", func(c *sandbox.Config) { c.MaxProcesses = 1; c.InitTimeout = time.Second })
+	t.Parallel()
+	f := newFixture(t, "hang", func(c *sandbox.Config) { c.MaxProcesses = 1; c.InitTimeout = 5 * time.Second })
+	f.WaitAsUsual()
 	f.call("warm up")
 	go f.Invoke(t.Context(), invocation("hang"))
 	eventually(t, "the function hangs", func() bool { return strings.Contains(strings.Join(f.output(), ""), "hanging") })
@@ -774,6 +778,7 @@ func TestFlood(t *testing.T) {
 			last = l
 		}
 	})
+	f.WaitAsUsual()
 	f.call("lines")
 	f.call("one line")
 	f.call("garbage")

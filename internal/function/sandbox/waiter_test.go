@@ -10,7 +10,7 @@ func TestPlaceComesAsPatienceEnds(t *testing.T) {
 	w := &waiter{shelf: s, got: make(chan place, 1)}
 	s.waiting = append(s.waiting, w)
 	p.giveLocked(w, place{proc: &process{}})
-	if again := p.starve(w, settleGrace); again == 0 {
+	if again := p.starve(w, usualGraces.settle); again == 0 {
 		t.Error("it waits no longer, and its place is lost")
 	}
 	if len(p.hungry) != 0 || s.hungry != 0 {

@@ -11,6 +11,9 @@ import (
 // A commit writes each page that it changes into the log, so pages are what it costs beside the flush. The row is
 // that of an execution of a function that ends within its first invocation.
 func TestPagesOfACommit(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it is long, and one goroutine does all")
+	}
 	s, err := Open(t.Context(), t.TempDir(), &Options{Durability: None})
 	if err != nil {
 		t.Fatal(err)

@@ -48,6 +48,18 @@ func handler(ctx durable.Context, e event) (any, error) {
 			time.Sleep(time.Second)
 			return result{"step slowly"}, nil
 		})
+	case "step until told":
+		return durable.Step(ctx, "slow", func(context.Context) (result, error) {
+			if err := note(e.File); err != nil {
+				return result{}, err
+			}
+			for {
+				if _, err := os.Stat(e.File + ".told"); err == nil {
+					return result{e.Do}, nil
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		})
 	case "hang once":
 		return durable.Step(ctx, "slow", func(context.Context) (result, error) {
 			if err := note(e.File); err != nil {

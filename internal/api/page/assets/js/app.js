@@ -51,14 +51,22 @@ const isTyped = e => e.matches("textarea, input") && e.type !== "checkbox" && e.
 // isHeld reports whether somebody is in a field. A link or a button that has the focus is brought up to date.
 const isHeld = e => e === document.activeElement && e.matches("input, textarea, select");
 
-// morph turns an element into what a newer page has in its place.
+const lengthOf = node => node.nodeType === Node.TEXT_NODE ? node.length : node.childNodes.length;
+
+// morph turns an element into what a newer page has in its place. What was selected stays so where rows move: the browser
+// forgets it.
 function morph(old, fresh) {
+	const chosen = getSelection();
+	const {anchorNode, anchorOffset, focusNode, focusOffset, isCollapsed} = chosen;
 	Idiomorph.morph(old, fresh, {
 		callbacks: {
 			beforeNodeMorphed: e => !(e instanceof Element) || e === old || !isHeld(e) && !isTyped(e) && !("keep" in e.dataset),
 			beforeAttributeUpdated: (name, e) => !(name === "open" && touched.has(e)),
 		},
 	});
+	if (!isCollapsed && chosen.isCollapsed && anchorNode.isConnected && focusNode.isConnected) {
+		chosen.setBaseAndExtent(anchorNode, Math.min(anchorOffset, lengthOf(anchorNode)), focusNode, Math.min(focusOffset, lengthOf(focusNode)));
+	}
 	tick();
 	document.dispatchEvent(new Event("perdure:morphed"));
 }
