@@ -262,3 +262,33 @@ func TestShortAttemptsAreSeen(t *testing.T) {
 		t.Errorf("the last is on top (-want +got):\n%s", diff)
 	}
 }
+
+// TestAContextCountsAsWhatIsInIt: one in which all waits does not run.
+func TestAContextCountsAsWhatIsInIt(t *testing.T) {
+	const waits, runs = protocol.EventWaitStarted, protocol.EventStepStarted
+	begin := func(typ protocol.EventType, id, parent string) protocol.Event {
+		return protocol.Event{Type: typ, OpID: id, ParentID: parent, Time: at(1)}
+	}
+	context := func(id, parent string) protocol.Event { return begin(protocol.EventContextStarted, id, parent) }
+	fail := protocol.Event{Type: protocol.EventStepFailed, OpID: "s", Time: at(2), CurrentAttempt: 1, NextAttemptDelay: 60,
+		Error: &protocol.ErrorObject{ErrorType: "E"}}
+	done := protocol.Event{Type: protocol.EventStepSucceeded, OpID: "s", Time: at(2)}
+	for name, test := range map[string]struct {
+		inside []protocol.Event
+		want   string
+	}{
+		"nothing":     {nil, ", 1 running"},
+		"a wait":      {[]protocol.Event{begin(waits, "w", "b")}, ", 1 waiting"},
+		"a callback":  {[]protocol.Event{context("x", "b"), begin(protocol.EventCallbackStarted, "c", "x")}, ", 1 waiting"},
+		"both":        {[]protocol.Event{begin(runs, "s", "b"), begin(waits, "w", "b")}, ", 1 running"},
+		"both, later": {[]protocol.Event{begin(waits, "w", "b"), begin(runs, "s", "b")}, ", 1 running"},
+		"a retry":     {[]protocol.Event{begin(waits, "w", "b"), begin(runs, "r", "b"), begin(runs, "s", "b"), fail}, ", 1 retrying"},
+		"what ended":  {[]protocol.Event{begin(runs, "s", "b"), done, begin(waits, "w", "b")}, ", 1 waiting"},
+	} {
+		events := append([]protocol.Event{context("a", ""), context("b", "a")}, test.inside...)
+		s := &scene{record: recorded(events...), all: span{began, at(10)}, open: true}
+		if got := s.draw(parsePlace(nil)).Rows[0].Tally.Rest(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}

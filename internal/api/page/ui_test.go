@@ -235,6 +235,22 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	f.get(executionPath(arn), 404)
 }
 
+// TestTimesAreThereWithoutScripts: how long something has taken, and when it ends, is said by the page itself.
+func TestTimesAreThereWithoutScripts(t *testing.T) {
+	f := newFixture(t)
+	arn := f.started()
+	for _, path := range []string{"/ui/", executionPath(arn), executionPath(arn) + "&op=1", executionPath(arn) + "&op=2"} {
+		page := f.get(path, 200)
+		if m := regexp.MustCompile(`[^>]*<[^<>]*data-(since|until)="[1-9][0-9]*"[^>]*></`).FindString(page); m != "" {
+			t.Errorf("%s: a time is empty: %s", path, m)
+		}
+		if !strings.Contains(page, "data-since=") {
+			t.Errorf("%s says no time", path)
+		}
+	}
+	want(t, f.get(executionPath(arn)+"&op=2", 200), "</span> ago)", `">in 59 min`)
+}
+
 func TestPauseResumeStop(t *testing.T) {
 	f := newFixture(t)
 	arn := f.started()
