@@ -83,7 +83,7 @@ func (s *service) kill() {
 
 func (s *service) ask(method, path, body string) string {
 	s.t.Helper()
-	ctx, cancel := context.WithTimeout(s.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), 2*time.Minute)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, s.url+path, bytes.NewBufferString(body))
 	if err != nil {
@@ -111,7 +111,7 @@ func (s *service) want(method, path, body, want string) {
 // until asks until the answer matches.
 func (s *service) until(method, path, body, pattern string) (got string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		if got = s.ask(method, path, body); regexp.MustCompile(pattern).MatchString(got) {
 			return got
 		}

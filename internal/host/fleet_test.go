@@ -22,7 +22,7 @@ import (
 
 // node opens a node of the fleet in a database.
 func node(t *testing.T, url string) *fixture {
-	return open(t, func(o *host.Options) { o.Store = url; o.Node.Lease = 2 * time.Second })
+	return open(t, func(o *host.Options) { o.Store = url; o.Node.Lease = 10 * time.Second })
 }
 
 // code lists the pieces of code in a node's directory.
@@ -254,7 +254,7 @@ func TestReadyInAFleet(t *testing.T) {
 // until waits for what another process brings about.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for !done() {
 		select {

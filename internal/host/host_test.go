@@ -295,7 +295,7 @@ func TestRequestsUnderWayAreAnswered(t *testing.T) {
 	}
 	closed := make(chan error)
 	go func() { closed <- f.Host.Close() }()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(time.Millisecond) {
 		other, err := net.Dial("tcp", address)
 		if err != nil {
 			break

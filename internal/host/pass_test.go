@@ -105,7 +105,7 @@ func (f *fixture) signed(c credentials.Credential) *client.Client {
 // guarded opens a node that wants credentials.
 func guarded(t *testing.T, url string, change func(*host.Options)) *fixture {
 	return open(t, func(o *host.Options) {
-		o.Store, o.Node.Lease, o.Server.Credentials = url, 2*time.Second, signing{operator, reader}
+		o.Store, o.Node.Lease, o.Server.Credentials = url, 10*time.Second, signing{operator, reader}
 		if change != nil {
 			change(o)
 		}

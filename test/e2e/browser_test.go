@@ -27,7 +27,7 @@ const (
 	width, height = 1280, 900
 	phone         = 360
 	// patience is how long a page may take to become what a test waits for, on a machine that is busy.
-	patience = 30 * time.Second
+	patience = 2 * time.Minute
 	// between is how often a page is looked at meanwhile.
 	between = 30 * time.Millisecond
 )

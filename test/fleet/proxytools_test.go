@@ -29,7 +29,7 @@ func TestLinks(t *testing.T) {
 	}
 	count := func() string { return c.Value(t, nameOf(t, database), "SELECT count(*) FROM t") }
 	c.Exec(t, nameOf(t, database), "CREATE TABLE t (n int)")
-	if err := ask(5 * time.Second); err != nil {
+	if err := ask(time.Minute); err != nil {
 		t.Fatalf("with a sound link: %v", err)
 	}
 	for name, fault := range map[string]func(){
@@ -40,19 +40,19 @@ func TestLinks(t *testing.T) {
 			t.Errorf("%s: a query was answered", name)
 		}
 		l.heal()
-		if err := ask(5 * time.Second); err != nil {
+		if err := ask(time.Minute); err != nil {
 			t.Errorf("%s, healed: %v", name, err)
 		}
 	}
 	l.slow(100 * time.Millisecond)
-	if began := time.Now(); ask(5*time.Second) != nil || time.Since(began) < 100*time.Millisecond {
+	if began := time.Now(); ask(time.Minute) != nil || time.Since(began) < 100*time.Millisecond {
 		t.Errorf("a slow link took %v", time.Since(began))
 	}
 	l.heal()
 	before, failed := count(), 0
 	l.cut(8, 1)
 	for range 200 {
-		if ask(5*time.Second) != nil {
+		if ask(time.Minute) != nil {
 			failed++
 		}
 	}

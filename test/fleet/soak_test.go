@@ -55,7 +55,7 @@ func TestSoak(t *testing.T) {
 	t.Logf("%d faults; %d orders have ended", killed, l.done())
 	asleep()
 	l.end()
-	j := l.judge(150 * time.Millisecond)
+	j := l.judge()
 	t.Logf("%d orders: lost %d, twice %d, stuck %d", len(l.orders), j.Lost, j.Twice, l.stuck.Load())
 }
 

@@ -39,7 +39,7 @@ func TestRollingUpgrade(t *testing.T) {
 	if told := f.Failures(); len(told) > 0 {
 		t.Errorf("clients were told of failures, want none:\n%s", strings.Join(told, "\n"))
 	}
-	j := l.judge(clocks)
+	j := l.judge()
 	for arn := range l.orders {
 		for step, runs := range j.Notes[arn] {
 			if len(runs) != 1 {

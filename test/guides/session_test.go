@@ -210,10 +210,10 @@ func (s *session) change(diff string) error {
 var progress = regexp.MustCompile(`(?m)^building .* …\n`)
 
 // patience is how long work of engines may go on behind a command.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // asksAgain matches commands that show what engines do.
-var asksAgain = regexp.MustCompile(`^perdure (list|nodes)\b`)
+var asksAgain = regexp.MustCompile(`^perdure (explain|functions|get|history|jobs|list|logs|nodes|top)\b`)
 
 // do runs a command, and compares what it prints.
 func (s *session) do(c command) error {

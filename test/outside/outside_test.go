@@ -210,7 +210,7 @@ func (p *process) line() string {
 			p.url, _, _ = strings.Cut(line, " ")
 		}
 		return line
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		p.t.Fatal("it writes nothing")
 		return ""
 	}

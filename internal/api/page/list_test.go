@@ -22,7 +22,7 @@ import (
 // settled is a page that has all that it waits for.
 func (f *fixture) settled(path string) string {
 	f.t.Helper()
-	for range 200 {
+	for range 3000 {
 		if page := f.get(path, 200); !strings.Contains(page, "data-refresh") {
 			return page
 		}
@@ -322,7 +322,7 @@ func TestAPlanWithoutItsMoment(t *testing.T) {
 // ended is the newest job, once it has ended.
 func (f *fixture) ended() *engine.Job {
 	f.t.Helper()
-	for range 500 {
+	for range 6000 {
 		jobs, err := f.engine.Jobs().List(f.t.Context())
 		if err != nil {
 			f.t.Fatal(err)

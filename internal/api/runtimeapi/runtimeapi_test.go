@@ -26,7 +26,7 @@ import (
 
 const (
 	runtimePath = "/2018-06-01/runtime/"
-	patience    = 10 * time.Second // for what should happen at once
+	patience    = time.Minute // for what should happen at once
 )
 
 // process is the client's side of a session, driven by a test.

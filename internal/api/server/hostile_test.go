@@ -86,7 +86,7 @@ func (g *target) dial() net.Conn {
 		g.t.Fatal(err)
 	}
 	g.t.Cleanup(func() { conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(2 * time.Minute)); err != nil {
 		g.t.Fatal(err)
 	}
 	return conn
@@ -150,6 +150,17 @@ func (g *target) works() {
 	g.want(g.send(invokeEcho(`{"fine":true}`)), 200, "")
 }
 
+// worksInTheEnd is works for a server that is so impatient that it may send us away, too, where we get no processor.
+func (g *target) worksInTheEnd() {
+	g.t.Helper()
+	for range 100 {
+		if resp := g.answer(g.send(invokeEcho(`{"fine":true}`))); resp != nil && resp.StatusCode == http.StatusOK {
+			return
+		}
+	}
+	g.t.Error("somebody who behaves is never served")
+}
+
 const invokeLine = "POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: localhost\r\n"
 
 func invokeEcho(event string) string {
@@ -159,7 +170,7 @@ func invokeEcho(event string) string {
 // settles waits until what f counts is at most want.
 func settles(t *testing.T, what string, want int, f func() int) {
 	t.Helper()
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for f() > want {
 		if time.Now().After(deadline) {
 			t.Errorf("%s: got %d, want %d at most", what, f(), want)
@@ -262,29 +273,29 @@ func testPipelinedGarbage(t *testing.T, plain bool) {
 func TestSlow(t *testing.T) { both(t, testSlow) }
 
 func testSlow(t *testing.T, plain bool) {
-	limits := Limits{HeaderTime: 100 * time.Millisecond, SteadyTime: 100 * time.Millisecond, IdleTime: 100 * time.Millisecond}
+	const short = 100 * time.Millisecond // only for what a test exceeds: the machine may be slow with all else
 	t.Run("header", func(t *testing.T) {
-		g := newTarget(t, plain, limits)
+		g := newTarget(t, plain, Limits{HeaderTime: short})
 		g.wantClosed(g.send("POST /2015-03-31/functions/echo/invocations HTTP/1.1\r\nHost: loc"))
 	})
 	t.Run("nothing", func(t *testing.T) {
-		g := newTarget(t, plain, limits)
+		g := newTarget(t, plain, Limits{HeaderTime: short, IdleTime: short})
 		g.wantClosed(g.send(""))
 	})
 	t.Run("body", func(t *testing.T) {
-		g := newTarget(t, plain, limits)
+		g := newTarget(t, plain, Limits{SteadyTime: short})
 		conn := g.send(invokeLine + "Content-Length: 10\r\n\r\n{\"a\"")
 		g.want(conn, 408, "RequestTimeoutException")
 		g.wantClosed(conn)
 	})
 	t.Run("body that nobody reads", func(t *testing.T) {
-		g := newTarget(t, plain, limits)
+		g := newTarget(t, plain, Limits{SteadyTime: short})
 		conn := g.send("POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{")
 		g.want(conn, 404, "UnknownOperationException")
 		g.wantClosed(conn)
 	})
 	t.Run("next request", func(t *testing.T) {
-		g := newTarget(t, plain, limits)
+		g := newTarget(t, plain, Limits{IdleTime: short})
 		conn := g.send(invokeEcho(`1`))
 		g.want(conn, 200, "")
 		g.wantClosed(conn)
@@ -387,7 +398,7 @@ func TestNothingIsLeft(t *testing.T) { both(t, testNothingIsLeft) }
 
 func testNothingIsLeft(t *testing.T, plain bool) {
 	g := newTarget(t, plain, Limits{SteadyTime: 100 * time.Millisecond, HeaderTime: 100 * time.Millisecond})
-	g.works()
+	g.worksInTheEnd()
 	settles(t, "connections", 1, g.server.connections.count)
 	before := runtime.NumGoroutine()
 	for i := range 300 {
@@ -415,7 +426,7 @@ func testNothingIsLeft(t *testing.T, plain bool) {
 	settles(t, "goroutines", before, runtime.NumGoroutine)
 	settles(t, "bytes held", 0, func() int { return int(g.server.load.bodies.taken.Load()) })
 	settles(t, "open requests", 0, func() int { return int(g.server.load.open.Load()) })
-	g.works()
+	g.worksInTheEnd()
 }
 
 // TestShutdown: what is under way is answered, within limits.

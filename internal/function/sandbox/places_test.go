@@ -73,6 +73,7 @@ func TestProcessIsFilled(t *testing.T) {
 	if ran := p.processes(); len(ran) != 1 {
 		t.Errorf("4 invocations at 4 places ran in processes %v, want one", ran)
 	}
+	f.until("the process is idle again", func(all, idle int) bool { return all == 1 && idle == 1 })
 	p = f.party(6)
 	p.join(6, "")
 	ran := p.processes()

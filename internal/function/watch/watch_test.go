@@ -35,7 +35,7 @@ func write(t *testing.T, path string) {
 // until receives changes until path is among them.
 func until(t *testing.T, w *Watcher, path string) {
 	t.Helper()
-	limit := time.After(10 * time.Second)
+	limit := time.After(2 * time.Minute)
 	for {
 		select {
 		case paths := <-w.Changes():
@@ -71,7 +71,7 @@ func TestChangesAreGathered(t *testing.T) {
 	for _, name := range []string{"a", "b", "c"} {
 		write(t, filepath.Join(dir, name))
 	}
-	limit := time.After(10 * time.Second)
+	limit := time.After(2 * time.Minute)
 	seen := map[string]bool{}
 	for tellings := 0; len(seen) < 3; tellings++ {
 		select {

@@ -126,7 +126,7 @@ func TestServeReconnects(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			l.(*net.TCPListener).SetDeadline(time.Now().Add(10 * time.Second)) // for a loop that ends too early
+			l.(*net.TCPListener).SetDeadline(time.Now().Add(time.Minute)) // for a loop that ends too early
 			closed, ended := make(chan bool, 9), make(chan error, 1)
 			var after []bool // invocations: whether the connection is closed during it
 			for _, actions := range test.connections {

@@ -186,7 +186,7 @@ func TestLambdaClientEnvironment(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		_, err = client.Checkpoint(ctx, &protocol.CheckpointRequest{ExecutionARN: testARN, Token: "dA=="})
 		if err == nil || errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "AWS_ACCESS_KEY_ID") {
@@ -230,7 +230,7 @@ func TestLambdaClientDeadConnection(t *testing.T) {
 	defer srv.Close()
 	lambdaEnvironment(t, srv.URL)
 	client := ourClient(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	attempts := transport.CountAttempts(client)
 	for range 2 {

@@ -124,7 +124,7 @@ func (term *Terminal) Types(keys string) {
 // Awaits waits until the screen is as ok says. What the program asked before the terminal has answered by then.
 func (term *Terminal) Awaits(what string, ok func(screen string) bool) {
 	term.t.Helper()
-	deadline := time.After(time.Minute)
+	deadline := time.After(2 * time.Minute)
 	for {
 		term.showing.Lock()
 		screen := ansi.Strip(term.screen.Render())

@@ -20,7 +20,7 @@ func left(t *testing.T, s *Store) (entries, deletions int) {
 // wantNothingLeft waits for the purger.
 func wantNothingLeft(t *testing.T, s *Store) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		entries, deletions := left(t, s)
 		if entries == 0 && deletions == 0 {
 			return
