@@ -3,6 +3,7 @@ package engine_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/perdure/perdure/engine"
@@ -64,6 +65,21 @@ func TestCrashLimits(t *testing.T) {
 			})
 		}
 	}
+}
+
+// A list says of what crashed what explanations say: the request's id means nothing there, and takes the room.
+func TestListsLeaveOutRequestIDs(t *testing.T) {
+	inBubble(t, func(t *testing.T, f *fixture) {
+		f.register(engine.Function{Name: "shop", Timeout: time.Minute,
+			Invoker: invoker{f, func(*call) engine.Outcome { return crash("RequestId: 1-2 Error: exit status 1") }},
+			Durable: &engine.DurableConfig{ExecutionTimeout: time.Hour, Crashes: engine.CrashLimit{Max: 1}}})
+		f.start("shop", "", "{}")
+		synctest.Wait()
+		items, _, err := f.List(t.Context(), &engine.ListRequest{})
+		if want := "exit status 1"; err != nil || len(items) != 1 || items[0].Message != want {
+			t.Errorf("got %+v, %v; want the message %q", items, err, want)
+		}
+	})
 }
 
 // What was paused at the limit goes on when the function is mended.

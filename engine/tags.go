@@ -128,7 +128,7 @@ func setError(r *store.Row, e *protocol.ErrorObject) {
 		e = &protocol.ErrorObject{}
 	}
 	r.Error = ErrorWord(e.ErrorType)
-	message := strings.TrimSpace(e.ErrorMessage[:min(len(e.ErrorMessage), 4*maxRowMessage)])
+	message := protocol.WithoutRequestID(strings.TrimSpace(e.ErrorMessage[:min(len(e.ErrorMessage), 4*maxRowMessage)]))
 	line, _, _ := strings.Cut(message, "\n")
 	r.Message = oneLine(line, maxRowMessage)
 }

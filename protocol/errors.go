@@ -111,12 +111,7 @@ func (e *ErrorObject) Line() string {
 	if e == nil {
 		return ""
 	}
-	message := strings.Join(strings.Fields(e.ErrorMessage), " ")
-	if rest, ok := strings.CutPrefix(message, "RequestId: "); ok {
-		if _, after, ok := strings.Cut(rest, " "); ok {
-			message = strings.TrimPrefix(after, "Error: ")
-		}
-	}
+	message := WithoutRequestID(strings.Join(strings.Fields(e.ErrorMessage), " "))
 	switch {
 	case e.ErrorType == "":
 		return message
@@ -124,6 +119,16 @@ func (e *ErrorObject) Line() string {
 		return e.ErrorType
 	}
 	return e.ErrorType + ": " + message
+}
+
+// WithoutRequestID is the message of an error without the request id that Lambda's runtimes put first.
+func WithoutRequestID(message string) string {
+	if rest, ok := strings.CutPrefix(message, "RequestId: "); ok {
+		if _, after, ok := strings.Cut(rest, " "); ok {
+			return strings.TrimPrefix(after, "Error: ")
+		}
+	}
+	return message
 }
 
 // Code names an error of the Lambda API, as in the x-amzn-ErrorType header.

@@ -91,8 +91,8 @@ func describe(w io.Writer, e *client.Execution, x *adminapi.Explanation) {
 	if e.Result != nil {
 		row("result", cli.Payload(*e.Result))
 	}
-	if e.Error != nil {
-		row("error", progress.ErrorLine(e.Error))
+	if line := progress.ErrorLine(e.Error); line != "" { // a stop may have no reason
+		row("error", line)
 	}
 	tab.Flush()
 }

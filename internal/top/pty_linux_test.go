@@ -74,6 +74,8 @@ func TestTerminalIsGivenBack(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	ended := run(ctx, term, w.options("OPERATOR"))
 	term.Sees("no executions yet")
+	term.Types("/") // what the program asks the terminal goes out before a second screen, and is answered then
+	term.Sees("Enter, Esc")
 	interrupted := errors.New("interrupted")
 	cancel(interrupted)
 	if err := <-ended; err != interrupted {

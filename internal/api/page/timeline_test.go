@@ -192,8 +192,8 @@ func TestWhatIsLeftBehindDoesNotGoOn(t *testing.T) {
 		}
 		for _, r := range rows[1:] {
 			if r.Class != "gone" || r.State != "did not end" || r.End != at(4) || r.Until != 0 {
-				t.Errorf("%s ended: %s is %q, %s, until %v, and goes on at %v; want one that did not end, until then", name, r.Name, r.Class,
-					r.State, r.End.Sub(began), r.Until)
+				t.Errorf("%s ended: %s is %q, %s, until %v, and goes on at %v; want one that did not end, until then", name, r.Name,
+					r.Class, r.State, r.End.Sub(began), r.Until)
 			}
 			bars := strings.Split(drawn(s, r.Name), "-")
 			if end := bars[len(bars)-1]; end != "4.0" {
@@ -219,13 +219,15 @@ func TestTimeBetweenInvocationsIsTold(t *testing.T) {
 		wanted *stretch
 		want   string
 	}{
-		"nothing":  {runs: []invocation{run(1, 0, 1, ""), run(2, 5, 6, "")}},
-		"failed":   {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E"), run(3, 5, 9, "")}, want: "retry 1-3"},
-		"paused":   {events: []protocol.Event{pause}, runs: []invocation{run(1, 0, 1, "E")}, want: "paused 4-10 paused by ann: to mend it"},
-		"resumed":  {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E"), run(2, 7, 9, "")}, want: "retry 1-4, paused 4-6 paused by ann: to mend it"},
+		"nothing": {runs: []invocation{run(1, 0, 1, ""), run(2, 5, 6, "")}},
+		"failed":  {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E"), run(3, 5, 9, "")}, want: "retry 1-3"},
+		"paused":  {events: []protocol.Event{pause}, runs: []invocation{run(1, 0, 1, "E")}, want: "paused 4-10 paused by ann: to mend it"},
+		"resumed": {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E"), run(2, 7, 9, "")},
+			want: "retry 1-4, paused 4-6 paused by ann: to mend it"},
 		"given up": {events: []protocol.Event{stop}, runs: []invocation{run(1, 0, 1, "E")}, want: "retry 1-8"},
 		"stopped":  {events: []protocol.Event{pause, stop}, want: "paused 4-8 paused by ann: to mend it"},
-		"next":     {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E")}, wanted: &stretch{span{at(1), at(10)}, "retry", ""}, want: "retry 1-3, retry 5-10"},
+		"next": {runs: []invocation{run(1, 0, 1, "E"), run(2, 3, 5, "E")},
+			wanted: &stretch{span{at(1), at(10)}, "retry", ""}, want: "retry 1-3, retry 5-10"},
 		"next, resumed": {events: []protocol.Event{pause, resume}, runs: []invocation{run(1, 0, 1, "E")},
 			wanted: &stretch{span{at(1), at(10)}, "queued", ""}, want: "paused 4-6 paused by ann: to mend it, queued 6-10"},
 	} {
@@ -260,5 +262,35 @@ func TestShortAttemptsAreSeen(t *testing.T) {
 	}
 	if diff := cmp.Diff([]string{"retry", "queued", "failed"}, got); diff != "" {
 		t.Errorf("the last is on top (-want +got):\n%s", diff)
+	}
+}
+
+// TestAContextCountsAsWhatIsInIt: one in which all waits does not run.
+func TestAContextCountsAsWhatIsInIt(t *testing.T) {
+	const waits, runs = protocol.EventWaitStarted, protocol.EventStepStarted
+	begin := func(typ protocol.EventType, id, parent string) protocol.Event {
+		return protocol.Event{Type: typ, OpID: id, ParentID: parent, Time: at(1)}
+	}
+	context := func(id, parent string) protocol.Event { return begin(protocol.EventContextStarted, id, parent) }
+	fail := protocol.Event{Type: protocol.EventStepFailed, OpID: "s", Time: at(2), CurrentAttempt: 1, NextAttemptDelay: 60,
+		Error: &protocol.ErrorObject{ErrorType: "E"}}
+	done := protocol.Event{Type: protocol.EventStepSucceeded, OpID: "s", Time: at(2)}
+	for name, test := range map[string]struct {
+		inside []protocol.Event
+		want   string
+	}{
+		"nothing":     {nil, ", 1 running"},
+		"a wait":      {[]protocol.Event{begin(waits, "w", "b")}, ", 1 waiting"},
+		"a callback":  {[]protocol.Event{context("x", "b"), begin(protocol.EventCallbackStarted, "c", "x")}, ", 1 waiting"},
+		"both":        {[]protocol.Event{begin(runs, "s", "b"), begin(waits, "w", "b")}, ", 1 running"},
+		"both, later": {[]protocol.Event{begin(waits, "w", "b"), begin(runs, "s", "b")}, ", 1 running"},
+		"a retry":     {[]protocol.Event{begin(waits, "w", "b"), begin(runs, "r", "b"), begin(runs, "s", "b"), fail}, ", 1 retrying"},
+		"what ended":  {[]protocol.Event{begin(runs, "s", "b"), done, begin(waits, "w", "b")}, ", 1 waiting"},
+	} {
+		events := append([]protocol.Event{context("a", ""), context("b", "a")}, test.inside...)
+		s := &scene{record: recorded(events...), all: span{began, at(10)}, open: true}
+		if got := s.draw(parsePlace(nil)).Rows[0].Tally.Rest(); got != test.want {
+			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
 	}
 }

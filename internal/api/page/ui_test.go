@@ -235,6 +235,22 @@ func TestAnOrderIsStartedWatchedAndApprovedOnThePage(t *testing.T) {
 	f.get(executionPath(arn), 404)
 }
 
+// TestTimesAreThereWithoutScripts: how long something has taken, and when it ends, is said by the page itself.
+func TestTimesAreThereWithoutScripts(t *testing.T) {
+	f := newFixture(t)
+	arn := f.started()
+	for _, path := range []string{"/ui/", executionPath(arn), executionPath(arn) + "&op=1", executionPath(arn) + "&op=2"} {
+		page := f.get(path, 200)
+		if m := regexp.MustCompile(`[^>]*<[^<>]*data-(since|until)="[1-9][0-9]*"[^>]*></`).FindString(page); m != "" {
+			t.Errorf("%s: a time is empty: %s", path, m)
+		}
+		if !strings.Contains(page, "data-since=") {
+			t.Errorf("%s says no time", path)
+		}
+	}
+	want(t, f.get(executionPath(arn)+"&op=2", 200), "</span> ago)", `">in 59 min`)
+}
+
 func TestPauseResumeStop(t *testing.T) {
 	f := newFixture(t)
 	arn := f.started()
@@ -243,7 +259,8 @@ func TestPauseResumeStop(t *testing.T) {
 	want(t, f.post("/ui/resume", form, 200), "RUNNING", "Pause")
 	page := f.post("/ui/stop", form, 200)
 	want(t, page, "STOPPED", "<strong>stopped</strong>", "stopped on the page", "Redrive", "did not end")
-	if n := strings.Count(page, "data-since"); n > 2 || strings.Contains(page, "data-until") || strings.Contains(page, "<strong><bdi>Error") {
+	if n := strings.Count(page, "data-since"); n > 2 ||
+		strings.Contains(page, "data-until") || strings.Contains(page, "<strong><bdi>Error") {
 		t.Errorf("of what is stopped %d times go on, want only the ages of its start and of the page:\n%s", n, page)
 	}
 	want(t, f.post("/ui/redrive", form, 200), "order-7-2", "reserve", "Fork of")

@@ -16,7 +16,6 @@ var words = template.FuncMap{
 	"time":     timeOf,
 	"zone":     func() string { return time.Now().Format("MST (-07:00)") },
 	"iso":      iso,
-	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
 	"between":  between,
 	"seconds":  func(s int64) string { return text.Spaced(time.Duration(s) * time.Second) },
 	"bytes":    sizeOf,
@@ -27,7 +26,9 @@ var words = template.FuncMap{
 	"counted":  counted,
 	"spaced":   text.Spaced,
 	"exact":    exactTime,
-	"ago":      func(t protocol.Timestamp) string { return text.Spaced(time.Since(t.Time())) },
+	"millis":   func(t protocol.Timestamp) int64 { return int64(t) },
+	"since":    sinceOf,
+	"until":    untilOf,
 	"has":      slices.Contains[[]string],
 	"visible":  visible,
 	"isNested": func(kind string) bool { return kind == "object" || kind == "array" },
@@ -95,6 +96,20 @@ func whole(n any) int64 {
 // timeOf is the element of a moment; the whole of it is told where the pointer rests.
 func timeOf(t protocol.Timestamp) template.HTML {
 	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%[1]s">%s</time>`, iso(t), moment(t)))
+}
+
+// sinceOf is the element of a time that goes on: how long ago a moment is. A script keeps it up to date.
+func sinceOf(t protocol.Timestamp) template.HTML {
+	return template.HTML(fmt.Sprintf(`<span data-since="%d">%s</span>`, t, text.Spaced(time.Since(t.Time()))))
+}
+
+// untilOf is the same of how far a moment is away.
+func untilOf(t protocol.Timestamp) template.HTML {
+	away := "now"
+	if left := time.Until(t.Time()); left > 0 {
+		away = "in " + text.Spaced(left)
+	}
+	return template.HTML(fmt.Sprintf(`<span data-until="%d">%s</span>`, t, away))
 }
 
 func iso(t protocol.Timestamp) string { return t.Time().UTC().Format("2006-01-02T15:04:05.000Z") }

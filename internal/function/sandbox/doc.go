@@ -19,7 +19,7 @@
 //
 //	the function answers               its payload
 //	the function reports an error      its error document
-//	the process exits                  Runtime.ExitError; the next invocation gets a new process
+//	the process exits, or is killed    Runtime.ExitError; the next invocation gets a new process
 //	the deadline passes                the process is killed if it is alone there; Sandbox.Timedout
 //	the caller's context is cancelled  likewise; Sandbox.Failure
 //	the process uses too much memory   it is killed; Runtime.OutOfMemory

@@ -103,25 +103,32 @@ func (w *world) result(arn string) *engine.Result {
 	return r
 }
 
-// Functions that do their worst get the error that is documented for it, leave
-// nothing behind, and no other execution notices.
+// Functions that do their worst get the error that is documented for it, which
+// tells what they did, at the limit of crashes. They leave nothing behind, and
+// no other execution notices.
 func TestHostileFunctions(t *testing.T) {
 	goroutines, processes := runtime.NumGoroutine(), childProcesses(t)
 	hostile := []struct {
 		function, errorType string // empty for one that succeeds
+		says                string
 		configure           func(*sandbox.Config)
 	}{
-		{"crash at start", protocol.ErrorTypeExit, nil},
-		{"exit 3", protocol.ErrorTypeExit, nil},
-		{"killed", protocol.ErrorTypeExit, nil},
-		{"report init error", "Runtime.ConfigError", nil},
-		{"answer twice", "", nil},
-		{"durable ignores SIGTERM", "", nil},
-		{"fork and exit", protocol.ErrorTypeExit, nil},
-		{"flood for ever", protocol.ErrorTypeTimedOut, func(c *sandbox.Config) { c.Timeout = time.Second }},
-		{"use memory for ever", "Runtime.OutOfMemory", func(c *sandbox.Config) { c.MemoryMB = 200 }},
-		{"large response", "Function.ResponseSizeTooLarge", nil},
-		{"garbage", string(protocol.CodeInvalidParameter), nil},
+		{"crash at start", protocol.ErrorTypeExit, "exit status 5 before it asked for an invocation\nno database", nil},
+		{"exit 0 at start", protocol.ErrorTypeExit, "without providing a reason before it asked for an invocation", nil},
+		{"never ask", protocol.ErrorTypeTimedOut, "did not ask for an invocation within 1.00 seconds",
+			func(c *sandbox.Config) { c.InitTimeout = time.Second }},
+		{"exit 3", protocol.ErrorTypeExit, "exited with error: exit status 3", nil},
+		{"exit 0", protocol.ErrorTypeExit, "exited without providing a reason", nil},
+		{"killed", protocol.ErrorTypeExit, "exited with error: signal: killed", nil},
+		{"report init error", "Runtime.ConfigError", "no config", nil},
+		{"answer twice", "", "", nil},
+		{"durable ignores SIGTERM", "", "", nil},
+		{"fork and exit", protocol.ErrorTypeExit, "exited with error: exit status 3", nil},
+		{"flood for ever", protocol.ErrorTypeTimedOut, "Task timed out after 1.00 seconds",
+			func(c *sandbox.Config) { c.Timeout = time.Second }},
+		{"use memory for ever", "Runtime.OutOfMemory", "MB of 200 MB)", func(c *sandbox.Config) { c.MemoryMB = 200 }},
+		{"large response", "Function.ResponseSizeTooLarge", "Response payload size exceeded", nil},
+		{"garbage", string(protocol.CodeInvalidParameter), "Invalid Status", nil},
 	}
 	w := newWorld(t)
 	w.register("good", "durable", nil)
@@ -159,6 +166,9 @@ func TestHostileFunctions(t *testing.T) {
 			t.Errorf("%s: got %s %+v, want SUCCEEDED", h.function, r.Status, r.Error)
 		case h.errorType != "" && (r.Status != protocol.ExecutionFailed || r.Error.ErrorType != h.errorType):
 			t.Errorf("%s: got %s %+v, want %s", h.function, r.Status, r.Error, h.errorType)
+		case h.errorType != "" && (!strings.Contains(r.Error.ErrorMessage, h.says) ||
+			!strings.HasSuffix(r.Error.ErrorMessage, "(2 invocations in a row failed)")):
+			t.Errorf("%s: got %q, want that it says %q", h.function, r.Error.ErrorMessage, h.says)
 		}
 	}
 	w.close()

@@ -109,6 +109,7 @@ var functions = map[string]func(){
 		}
 	}),
 	"use memory for ever": serve(func() { useMemory(400) }),
+	"starve":              serve(starve),
 	"garbage":             serve(func() (string, error) { return "nothing of the protocol", nil }),
 	"use memory":          serve(useMemory),
 	"child uses memory":   serve(childUsesMemory),
@@ -252,6 +253,16 @@ func useMemory(megabytes int) {
 		time.Sleep(time.Hour)
 	}
 	runtime.KeepAlive(hold)
+}
+
+// starve lets the system run out of memory: that of its control group.
+func starve() error {
+	pid := []byte(fmt.Sprint(os.Getpid()))
+	if err := os.WriteFile(filepath.Join(os.Getenv("GROUP"), "cgroup.procs"), pid, 0o644); err != nil {
+		return err
+	}
+	useMemory(400)
+	return nil
 }
 
 func childUsesMemory(megabytes int) error {

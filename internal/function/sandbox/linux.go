@@ -117,6 +117,19 @@ func memoryOf(pid int) (used int64) {
 	return used
 }
 
+// oomKills is how many processes the system has killed since its start because it, or a control group, had no memory
+// left. It does not say which.
+func oomKills() int {
+	data, err := os.ReadFile("/proc/vmstat")
+	if err != nil {
+		return 0
+	}
+	_, rest, _ := bytes.Cut(data, []byte("\noom_kill "))
+	number, _, _ := bytes.Cut(rest, []byte("\n"))
+	n, _ := strconv.Atoi(string(number))
+	return n
+}
+
 // family returns a process and its descendants.
 func family(pid int) []int {
 	all := []int{pid}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"syscall"
 
 	"github.com/perdure/perdure/engine"
 	"github.com/perdure/perdure/internal/api/runtimeapi"
@@ -47,21 +48,32 @@ func cancelled(inv *engine.Invocation) engine.Outcome {
 
 // exited is the outcome of an invocation whose process ended without an answer.
 func (p *Pool) exited(inv *engine.Invocation, proc *process) engine.Outcome {
+	errorType, text := p.end(proc)
+	return failure(inv, errorType, text)
+}
+
+// end says how a process ended, and why, as far as that is known.
+func (p *Pool) end(proc *process) (errorType, text string) {
+	errorType, text = protocol.ErrorTypeExit, exitText(proc.state)
 	if used := proc.overMemory.Load(); used > 0 {
-		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(used))
+		return errorTypeMemory, text + fmt.Sprintf(" (it used %d MB of %d MB)", used>>20, p.cfg.MemoryMB)
 	}
 	if n := proc.overTasks.Load(); n > 0 {
-		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(n))
+		return errorType, text + fmt.Sprintf(" (it had %d processes and threads, and may have %d)", n, maxTasks)
 	}
-	return failure(inv, protocol.ErrorTypeExit, exitText(proc.state))
+	if proc.starved {
+		return errorType, text + " (the system ran out of memory, and ended a process, while this one ran)"
+	}
+	return errorType, text
 }
 
-func (p *Pool) memoryText(used int64) string {
-	return fmt.Sprintf(" (it used %d MB of %d MB)", used>>20, p.cfg.MemoryMB)
-}
-
-func tasksText(n int64) string {
-	return fmt.Sprintf(" (it had %d processes and threads, and may have %d)", n, maxTasks)
+// isKilled reports whether a process was killed, or is a shell that says so of its command.
+func isKilled(state *os.ProcessState) bool {
+	if state == nil {
+		return false
+	}
+	status, ok := state.Sys().(syscall.WaitStatus)
+	return ok && status.Signaled() && status.Signal() == syscall.SIGKILL || state.ExitCode() == 128+int(syscall.SIGKILL)
 }
 
 func exitText(state *os.ProcessState) string {
@@ -95,15 +107,9 @@ func (p *Pool) initFailed(inv *engine.Invocation, proc *process, err error) engi
 		return engine.Outcome{Error: reported.Object, ErrorPayload: reported.Document}
 	case p.closing.Err() != nil:
 		return unstarted(inv, protocol.ErrorTypeSandboxFailure, "the sandbox was closed")
-	case proc.overMemory.Load() > 0:
-		return failure(inv, errorTypeMemory, exitText(proc.state)+p.memoryText(proc.overMemory.Load())+
-			" before it asked for an invocation"+proc.lastWords())
-	case proc.overTasks.Load() > 0:
-		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+tasksText(proc.overTasks.Load())+
-			" before it asked for an invocation"+proc.lastWords())
-	case errors.Is(err, runtimeapi.ErrClosed):
-		return failure(inv, protocol.ErrorTypeExit, exitText(proc.state)+
-			" before it asked for an invocation"+proc.lastWords())
+	case proc.overMemory.Load() > 0, proc.overTasks.Load() > 0, errors.Is(err, runtimeapi.ErrClosed):
+		errorType, text := p.end(proc)
+		return failure(inv, errorType, text+" before it asked for an invocation"+proc.lastWords())
 	default:
 		return failure(inv, protocol.ErrorTypeTimedOut,
 			fmt.Sprintf("the function did not ask for an invocation within %.2f seconds of its start; does it call a "+

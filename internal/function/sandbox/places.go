@@ -36,7 +36,8 @@ type graces struct {
 }
 
 var usualGraces = graces{
-	settle: 20 * time.Millisecond, shared: 50 * time.Millisecond, poll: 100 * time.Millisecond, output: 100 * time.Millisecond,
+	settle: 20 * time.Millisecond, shared: 50 * time.Millisecond,
+	poll: 100 * time.Millisecond, output: 100 * time.Millisecond,
 }
 
 // shelf holds what may run the invocations of one tenant, if the function keeps tenants apart, or else of all: a

@@ -28,6 +28,7 @@ type process struct {
 	stderr  *stream
 	exited  chan struct{}    // closed when it is dead and its output is read
 	state   *os.ProcessState // how it ended; set when exited is closed
+	starved bool             // it was killed, and the system had to kill for memory while it ran; likewise
 
 	shelf     *shelf
 	load                    // guarded by the pool's mu
@@ -40,6 +41,7 @@ type process struct {
 	looked   atomic.Int64 // when one last looked for a debugger, in nanoseconds
 	heldThen atomic.Bool  // what was found then
 
+	oomKills   int          // of the system, before it was started
 	overMemory atomic.Int64 // the bytes that it used when it was killed for that; else 0
 	overTasks  atomic.Int64 // likewise its processes and threads
 
@@ -117,6 +119,7 @@ func (p *Pool) spawn(s *shelf, o origin) (_ *process, err error) {
 	if err = files.open(); err != nil {
 		return nil, err
 	}
+	proc.oomKills = oomKills()
 	proc.os, err = p.exec(proc.session.Endpoint(), files.child())
 	if err != nil {
 		return nil, err
@@ -160,7 +163,7 @@ func (p *Pool) await(proc *process) {
 	if err != nil {
 		p.cfg.Logger.Error("cannot await a function process", "function", p.cfg.Name, "pid", proc.os.Pid, "error", err)
 	}
-	proc.state = state
+	proc.state, proc.starved = state, isKilled(state) && oomKills() > proc.oomKills
 	proc.stdout.endBy(time.Now().Add(outputWait))
 	proc.stderr.endBy(time.Now().Add(outputWait))
 	readers.Wait()

@@ -253,6 +253,15 @@ document.addEventListener("submit", e => {
 	}
 });
 
+// An address has what was filled in only, as people keep it.
+document.addEventListener("formdata", e => {
+	if (e.target.method === "get") {
+		const filled = [...e.formData].filter(([, value]) => value !== "");
+		[...e.formData.keys()].forEach(name => e.formData.delete(name));
+		filled.forEach(([name, value]) => e.formData.append(name, value));
+	}
+});
+
 // --- commands of forms
 
 const plainWord = /^[a-zA-Z0-9_@%+=:,./-]+$/, mostShown = 500; // characters; a longer text is for a file

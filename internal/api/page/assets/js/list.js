@@ -34,7 +34,7 @@ function show() {
 					const none = document.createElement("button");
 					none.type = "button";
 					none.className = "plain";
-					none.textContent = "none";
+					none.textContent = "clear";
 					none.addEventListener("click", () => {
 						chosen.clear();
 						store();
