@@ -18,6 +18,7 @@ import (
 	"github.com/perdure/perdure/internal/api/route"
 	"github.com/perdure/perdure/internal/api/server"
 	"github.com/perdure/perdure/internal/client"
+	"github.com/perdure/perdure/internal/freeport"
 	"github.com/perdure/perdure/internal/function/inprocess"
 	"github.com/perdure/perdure/internal/sdk/sign"
 )
@@ -28,6 +29,8 @@ type world struct {
 	engine  *engine.Engine
 	address string
 	server  *http.Server
+
+	listener net.Listener
 }
 
 // keys let in who operates and who reads.
@@ -44,7 +47,12 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &world{t: t, engine: e, address: "127.0.0.1:0"}
+	port, err := freeport.Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(port.Free)
+	w := &world{t: t, engine: e, address: port.Address()}
 	w.appear()
 	t.Cleanup(func() { w.vanish(); e.Close(context.Background()) })
 	return w
@@ -63,11 +71,15 @@ func (w *world) appear() {
 		adminapi.New(w.engine, w.engine.Functions(), &adminapi.Options{Logger: quiet, Version: "v9"}),
 	}
 	s := server.New(faces, &server.Options{Logger: quiet, Credentials: keys{}})
-	w.address, w.server = l.Addr().String(), &http.Server{Handler: s.Handler()}
+	w.listener, w.server = l, &http.Server{Handler: s.Handler()}
 	go w.server.Serve(l)
 }
 
-func (w *world) vanish() { w.server.Close() }
+// vanish closes the port, also if the server has not come to know it yet.
+func (w *world) vanish() {
+	w.listener.Close()
+	w.server.Close()
+}
 
 func (w *world) client(key string) *client.Client {
 	return &client.Client{
