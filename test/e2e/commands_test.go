@@ -42,10 +42,10 @@ func TestCommandsSayWhatIsFilledIn(t *testing.T) {
 	answer := "perdure callback succeed " + id
 	reject := "perdure callback fail " + id + " --error-type Rejected"
 	b.commands("form[action='/ui/succeed']", answer+"\n"+reject)
-	b.fill("textarea[name=result]", "", `{"ok": true}`)
-	b.commands("form[action='/ui/succeed']", answer+` --result '{"ok": true}'`+"\n"+reject+` --error-message '{"ok": true}'`)
+	b.fill("textarea[name=result]", "", `{"ok":  true}`)
+	b.commands("form[action='/ui/succeed']", answer+` --result '{"ok":  true}'`+"\n"+reject+` --error-message '{"ok":  true}'`)
 	eval[any](b, "perdure.ask()") // a newer page leaves what was typed, and its command
-	b.commands("form[action='/ui/succeed']", answer+` --result '{"ok": true}'`+"\n"+reject+` --error-message '{"ok": true}'`)
+	b.commands("form[action='/ui/succeed']", answer+` --result '{"ok":  true}'`+"\n"+reject+` --error-message '{"ok":  true}'`)
 
 	b.open("/ui/act?Action=stop&All=1&Function=shop")
 	b.commands(".terminal", "perdure stop --function shop")
