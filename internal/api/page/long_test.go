@@ -124,10 +124,12 @@ func TestUnchangedPageIsNotRead(t *testing.T) {
 		return resp
 	}
 	var resp *http.Response
-	made := hostile.Made(func() { resp = again() })
-	if resp.StatusCode == 200 { // a minute has just begun
+	var made uint64
+	for range 100 { // until both requests are in one tick of the page's times
+		if made = hostile.Made(func() { resp = again() }); resp.StatusCode != 200 {
+			break
+		}
 		first = resp
-		made = hostile.Made(func() { resp = again() })
 	}
 	if resp.StatusCode != http.StatusNotModified || made > 2<<20 {
 		t.Errorf("got status %d, and %d bytes made", resp.StatusCode, made)

@@ -442,7 +442,7 @@ func TestInitError(t *testing.T) {
 }
 
 // slowly opens a connection and sends a request whose body does not come.
-func (p process) slowly(path string) net.Conn {
+func (p process) slowly(path string, headers ...string) net.Conn {
 	p.t.Helper()
 	address, secret, _ := strings.Cut(p.Endpoint(), "/")
 	conn, err := net.Dial("tcp", address)
@@ -450,7 +450,8 @@ func (p process) slowly(path string) net.Conn {
 		p.t.Fatal(err)
 	}
 	p.t.Cleanup(func() { conn.Close() })
-	fmt.Fprintf(conn, "POST /%s%s HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\n{", secret, path)
+	fmt.Fprintf(conn, "POST /%s%s HTTP/1.1\r\nHost: h\r\n%sContent-Length: 100\r\n\r\n{", secret, path,
+		strings.Join(append(headers, ""), "\r\n"))
 	return conn
 }
 
@@ -472,7 +473,11 @@ func wantEnd(t *testing.T, what string, conn net.Conn, status int) {
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	p := attach(t)
-	initError := p.slowly(runtimePath + "init/error") // the server has it long before the session is closed
+	initError := p.slowly(runtimePath+"init/error", "Expect: 100-continue")
+	const going = "HTTP/1.1 100 Continue\r\n\r\n" // the server reads the body
+	if _, err := io.ReadFull(initError, make([]byte, len(going))); err != nil {
+		t.Fatal(err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := p.invoke(ctx, "r")
 	p.next()
