@@ -145,12 +145,7 @@ func TestRollingUpgrade(t *testing.T) {
 	goBuild(t, "-o", function, "./testdata/functions/behave")
 	addresses := make([]string, 4)
 	for i := range addresses {
-		port, err := freeport.Take()
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer port.Free()
-		addresses[i] = port.Address()
+		addresses[i] = freeport.For(t)
 	}
 	one := startNode(t, old, "old1", addresses[0], store, function)
 	two := startNode(t, old, "old2", addresses[1], store, function)

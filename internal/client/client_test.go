@@ -182,12 +182,7 @@ func TestQualified(t *testing.T) {
 func TestNoEngine(t *testing.T) {
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte("hello")) }))
 	defer other.Close()
-	nobody, err := freeport.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nobody.Free()
-	for _, url := range []string{other.URL, "http://" + nobody.Address()} {
+	for _, url := range []string{other.URL, "http://" + freeport.For(t)} {
 		_, err := (&client.Client{Endpoint: url}).Execution(t.Context(), "arn")
 		if _, refused := errors.AsType[*protocol.Error](err); err == nil || refused {
 			t.Errorf("%s: got %v, want an error of the way there", url, err)

@@ -46,6 +46,21 @@ func (p *Port) take() error {
 	return l.Close()
 }
 
+// For takes a port until the end of a test or a benchmark, and returns its address.
+func For(t interface {
+	Helper()
+	Fatal(args ...any)
+	Cleanup(func())
+}) string {
+	t.Helper()
+	p, err := Take()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Free)
+	return p.Address()
+}
+
 // Address is the port as a server is told it, such as "127.0.0.1:4321".
 func (p *Port) Address() string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Number)) }
 

@@ -47,12 +47,7 @@ func newWorld(t *testing.T) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	port, err := freeport.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(port.Free)
-	w := &world{t: t, engine: e, address: port.Address()}
+	w := &world{t: t, engine: e, address: freeport.For(t)}
 	w.appear()
 	t.Cleanup(func() { w.vanish(); e.Close(context.Background()) })
 	return w

@@ -48,10 +48,7 @@ func newSession(t *testing.T, given map[string]string, addresses ...string) *ses
 	for _, address := range append(addresses, defaultAddress) {
 		used := given[address]
 		if used == "" {
-			port, err := freeport.Take() // with as many digits as in guides, so that tables look the same
-			check(t, err)
-			t.Cleanup(port.Free)
-			used = port.Address()
+			used = freeport.For(t) // with as many digits as in guides, so that tables look the same
 		}
 		here, shown = append(here, address, used), append(shown, used, address)
 	}

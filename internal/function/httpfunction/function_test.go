@@ -117,12 +117,7 @@ func TestAnswers(t *testing.T) {
 }
 
 func TestNobodyThere(t *testing.T) {
-	nobody, err := freeport.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer nobody.Free()
-	out := newFunction(t, "http://"+nobody.Address()).Invoke(t.Context(), invocation())
+	out := newFunction(t, "http://"+freeport.For(t)).Invoke(t.Context(), invocation())
 	if out.Error == nil || !out.Unstarted {
 		t.Errorf("got %+v, want Unstarted", out)
 	}

@@ -42,12 +42,7 @@ func NewServer(t *testing.T, binary, dir string, args ...string) *Server {
 // Prepare is NewServer without the start.
 func Prepare(t *testing.T, binary, dir string, args ...string) *Server {
 	t.Helper()
-	port, err := freeport.Take()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(port.Free)
-	addr := port.Address()
+	addr := freeport.For(t)
 	s := &Server{t: t, Binary: binary, Args: args, Addr: addr,
 		Log: filepath.Join(dir, "engine-"+addr[strings.LastIndex(addr, ":")+1:]+".log")}
 	t.Cleanup(func() {
