@@ -43,10 +43,15 @@ func (n operationName) String() string {
 // that is like no other it is empty.
 func (n operationName) pattern() operationName {
 	var room [roomForPattern]byte
-	if name := n.appendPattern(room[:0]); len(name) > 0 {
-		return operationName{kind: n.kind, name: string(name), alike: true}
+	return n.like(n.appendPattern(room[:0]))
+}
+
+// like is what operations of the kind of n are counted as whose names have this pattern; empty if that is.
+func (n operationName) like(pattern []byte) operationName {
+	if len(pattern) == 0 {
+		return operationName{}
 	}
-	return operationName{}
+	return operationName{kind: n.kind, name: string(pattern), alike: true}
 }
 
 // roomForPattern is enough for most names: longer patterns take memory for a moment.
@@ -122,7 +127,7 @@ func (y *tally) operation(of operationName, names *nameBudget) *operationTally {
 	if o := y.operations[operationName{kind: of.kind, name: string(pattern), alike: true}]; o != nil {
 		return o
 	}
-	like := of.pattern()
+	like := of.like(pattern)
 	if like.alike && y.alike[like] == mostAlike {
 		return y.gather(like, names)
 	}
