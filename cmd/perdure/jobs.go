@@ -83,14 +83,13 @@ const cancelWait = 10 * time.Second
 // cancelJob ends a job, and waits a while until it has ended.
 func cancelJob(ctx context.Context, r *remote, id string) (*adminapi.Job, error) {
 	job, err := r.CancelJob(ctx, id)
-	enough := time.After(cancelWait)
+	enough, done := context.WithTimeout(ctx, cancelWait)
+	defer done()
 	for err == nil && job.EndedTimestamp == 0 {
 		select {
 		case <-time.After(jobPoll):
 			job, err = r.Job(ctx, id)
-		case <-enough:
-			return job, nil
-		case <-ctx.Done():
+		case <-enough.Done():
 			return job, nil
 		}
 	}
