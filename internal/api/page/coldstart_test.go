@@ -48,7 +48,7 @@ func TestWarmInvocationsHaveNoColdStart(t *testing.T) {
 		protocol.Event{Type: protocol.EventInvocationCompleted, Start: at(4), End: at(5), Init: time.Hour},
 	), all: span{began, at(10)}}
 	s.runs = s.record.invocations
-	lanes := s.draw(parsePlace(nil)).Invocations
+	lanes := s.draw(parsePlace(nil), s.record.operations()).Invocations
 	if lanes[0].Cold == nil || lanes[0].Cold.X != "0.00%" || lanes[0].Cold.Width != "4.00%" {
 		t.Errorf("of 0.4 s of 10 got %+v", lanes[0].Cold)
 	}

@@ -178,7 +178,8 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 			}
 		}
 		p.choose()
-		for _, o := range r.operations() {
+		ops := r.operations()
+		for _, o := range ops {
 			if o.Child != "" && len(p.Children) < maxChildren {
 				p.Children = append(p.Children, child{o.Child, nameOf(o.Operation), o.State()})
 			} else if o.Child != "" {
@@ -189,7 +190,7 @@ func (s *site) readExecution(ctx context.Context, at *place, revision int64) (*e
 			}
 		}
 		if at.view == "timeline" {
-			p.Timeline = p.scene(r).draw(at)
+			p.Timeline = p.scene(r).draw(at, ops)
 		}
 		return nil
 	})

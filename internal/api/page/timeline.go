@@ -123,9 +123,8 @@ func (s *scene) busy() (busy []span) {
 	return busy
 }
 
-// draw makes the timeline from the row at on, or around the selected operation.
-func (s *scene) draw(p *place) *timeline {
-	ops := s.record.operations()
+// draw makes the timeline of the operations from the row at on, or around the selected operation.
+func (s *scene) draw(p *place, ops []*operation) *timeline {
 	t := newTree(ops)
 	s.axis = newAxis(s.all, nil, []span{s.all})
 	if !p.whole {

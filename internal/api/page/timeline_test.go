@@ -106,7 +106,7 @@ func TestABatchIsFolded(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &scene{record: recorded(batch(60)...), all: span{began, at(10)}, open: true}
-		return s.draw(parsePlace(q))
+		return s.draw(parsePlace(q), s.record.operations())
 	}
 	folded := draw("")
 	if len(folded.Rows) != 1 || folded.Rows[0].Tally.Bad() != "12 failed" || folded.Rows[0].Tally.Done != 47 ||
@@ -124,7 +124,7 @@ func TestABatchIsFolded(t *testing.T) {
 		t.Errorf("got %d rows of what was folded by itself, want 1", len(rows))
 	}
 	few := &scene{record: recorded(batch(4)...), all: span{began, at(10)}}
-	if rows := few.draw(parsePlace(nil)).Rows; len(rows) != 5 {
+	if rows := few.draw(parsePlace(nil), few.record.operations()).Rows; len(rows) != 5 {
 		t.Errorf("got %d rows of a few, want all 5", len(rows))
 	}
 }
@@ -133,7 +133,7 @@ func TestABatchIsFolded(t *testing.T) {
 func TestRowsAreWindows(t *testing.T) {
 	s := &scene{record: recorded(batch(3000)...), all: span{began, at(10)}, open: true}
 	for _, first := range []int{0, 1, 1500, 2950, 3001, 1 << 40} {
-		line := s.draw(parsePlace(url.Values{"fold": {"none"}, "at": {fmt.Sprint(first)}}))
+		line := s.draw(parsePlace(url.Values{"fold": {"none"}, "at": {fmt.Sprint(first)}}), s.record.operations())
 		if n := len(line.Rows); n == 0 || n > rowsSent || line.Above+line.Below+n*rowHeight != 3001*rowHeight {
 			t.Errorf("from %d: %d rows, %d above and %d below", first, n, line.Above, line.Below)
 		}
@@ -181,7 +181,7 @@ func TestWhatIsLeftBehindDoesNotGoOn(t *testing.T) {
 	} {
 		s := &scene{record: recorded(append(slices.Clone(events), last)...), all: span{began, at(10)}, open: last.OpID != "",
 			flying: &span{at(0), at(10)}, runs: []invocation{{Number: 1, span: span{at(0), at(10)}}}}
-		rows := s.draw(parsePlace(nil)).Rows
+		rows := s.draw(parsePlace(nil), s.record.operations()).Rows
 		if len(rows) != 8 {
 			t.Fatalf("got %d rows, want 8", len(rows))
 		}
@@ -234,7 +234,7 @@ func TestTimeBetweenInvocationsIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := &scene{record: recorded(test.events...), all: span{began, at(10)}, open: true, runs: test.runs, wanted: test.wanted}
 			var got []string
-			for _, p := range s.draw(parsePlace(nil)).Between {
+			for _, p := range s.draw(parsePlace(nil), s.record.operations()).Between {
 				var x, width float64
 				fmt.Sscanf(p.X+p.Width, "%f%%%f%%", &x, &width)
 				one := fmt.Sprintf("%s %.0f-%.0f", p.Class, x/10, (x+width)/10)
@@ -257,7 +257,7 @@ func TestShortAttemptsAreSeen(t *testing.T) {
 		Error: &protocol.ErrorObject{ErrorType: "E"}}
 	s := &scene{record: recorded(start, fail), all: span{began, at(1000)}, open: true}
 	var got []string
-	for _, part := range s.draw(parsePlace(nil)).Rows[0].Parts {
+	for _, part := range s.draw(parsePlace(nil), s.record.operations()).Rows[0].Parts {
 		got = append(got, part.Class)
 	}
 	if diff := cmp.Diff([]string{"retry", "queued", "failed"}, got); diff != "" {
@@ -289,7 +289,7 @@ func TestAContextCountsAsWhatIsInIt(t *testing.T) {
 	} {
 		events := append([]protocol.Event{context("a", ""), context("b", "a")}, test.inside...)
 		s := &scene{record: recorded(events...), all: span{began, at(10)}, open: true}
-		if got := s.draw(parsePlace(nil)).Rows[0].Tally.Rest(); got != test.want {
+		if got := s.draw(parsePlace(nil), s.record.operations()).Rows[0].Tally.Rest(); got != test.want {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
 		}
 	}
