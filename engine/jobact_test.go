@@ -54,12 +54,9 @@ func TestJobSkipsByName(t *testing.T) {
 func TestJobTellsWhatIsGone(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		arns := jobCases[0].prepare(f)
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+		j := f.jobBegin(&engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.5, // in chunks of one
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(time.Second)
 		for _, arn := range arns[3:] {
 			if _, err := f.Stop(t.Context(), &engine.StopRequest{ARN: arn}); err != nil {

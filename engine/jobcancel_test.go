@@ -12,18 +12,15 @@ import (
 func TestJobIsCanceled(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		jobCases[0].prepare(f)
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+		j := f.jobBegin(&engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.01,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(110 * time.Second)
 		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
 			t.Fatal(err)
 		}
 		synctest.Wait()
-		j, err = f.Jobs().Get(t.Context(), j.ID)
+		j, err := f.Jobs().Get(t.Context(), j.ID)
 		if err != nil || !j.Canceled || j.Ended == 0 || j.Done != 2 {
 			t.Errorf("got %+v, %v, want one that was canceled after 2", j, err)
 		}
@@ -44,18 +41,19 @@ func TestJobIsBeingCanceled(t *testing.T) {
 		time.Sleep(time.Minute)
 		seen := 0
 		for _, n := range f.nodes {
-			j, err := n.Jobs().Start(t.Context(), &engine.JobRequest{
+			j := n.jobBegin(&engine.JobRequest{
 				Action: engine.JobSkip, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.01,
 			})
-			if err != nil || j.Canceling {
-				t.Fatalf("got %+v, %v, want a job", j, err)
+			if j.Canceling {
+				t.Fatalf("got %+v, want a job that goes on", j)
 			}
 			time.Sleep(10*time.Second + time.Millisecond) // not when somebody looks
 			if err := n.Jobs().Cancel(t.Context(), j.ID); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()
-			if j, err = n.Jobs().Get(t.Context(), j.ID); err != nil || j.Canceling == j.Canceled || j.Canceling != (j.Ended == 0) {
+			j, err := n.Jobs().Get(t.Context(), j.ID)
+			if err != nil || j.Canceling == j.Canceled || j.Canceling != (j.Ended == 0) {
 				t.Errorf("got %+v, %v, want one that is canceled, or being canceled", j, err)
 			}
 			if j.Canceling {
@@ -77,13 +75,9 @@ func TestAWaitingJobIsCanceled(t *testing.T) {
 		jobCases[0].prepare(f)
 		var last *engine.Job
 		for range 9 { // one more than are done at one time
-			var err error
-			last, err = f.Jobs().Start(t.Context(), &engine.JobRequest{
+			last = f.jobBegin(&engine.JobRequest{
 				Action: engine.JobSkip, Filter: engine.Filter{Function: "sleeper"}, Rate: 0.001,
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 		}
 		synctest.Wait()
 		if err := f.Jobs().Cancel(t.Context(), last.ID); err != nil {

@@ -161,10 +161,7 @@ func TestCanceledJobIsForgottenWhole(t *testing.T) {
 		for i := range 250 {
 			req.ARNs = append(req.ARNs, strings.Replace(arn, "/x-0/", fmt.Sprintf("/nobody-%d/", i), 1))
 		}
-		j, err := f.Jobs().Start(t.Context(), req)
-		if err != nil {
-			t.Fatal(err)
-		}
+		j := f.jobBegin(req)
 		time.Sleep(2 * time.Second)
 		if err := f.Jobs().Cancel(t.Context(), j.ID); err != nil {
 			t.Fatal(err)

@@ -21,11 +21,17 @@ import (
 // job runs a job to its end.
 func (f *fixture) job(req *engine.JobRequest) *engine.Job {
 	f.t.Helper()
+	return f.jobEnd(f.jobBegin(req).ID)
+}
+
+// jobBegin starts a job.
+func (f *fixture) jobBegin(req *engine.JobRequest) *engine.Job {
+	f.t.Helper()
 	j, err := f.Jobs().Start(f.t.Context(), req)
 	if err != nil {
 		f.t.Fatalf("starting a job: %v", err)
 	}
-	return f.jobEnd(j.ID)
+	return j
 }
 
 // jobEnd waits for the end of a job.
@@ -303,12 +309,9 @@ func TestJobKeepsItsRate(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		began := time.Now()
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+		j := f.jobBegin(&engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 2,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(10 * time.Second)
 		if now, err := f.Jobs().Get(t.Context(), j.ID); err != nil || now.Done < 15 || now.Done > 21 {
 			t.Errorf("after 10 s: got %+v, %v, want about 20 done", now, err)
@@ -324,12 +327,9 @@ func TestJobKeepsItsRate(t *testing.T) {
 func TestJobLeavesOutWhatStartsLater(t *testing.T) {
 	inBubble(t, func(t *testing.T, f *fixture) {
 		jobCases[0].prepare(f)
-		j, err := f.Jobs().Start(t.Context(), &engine.JobRequest{
+		j := f.jobBegin(&engine.JobRequest{
 			Action: engine.JobPause, Filter: engine.Filter{Function: "sleeper"}, Rate: 1,
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
 		time.Sleep(time.Second)
 		late := f.start("sleeper", "late", "1")
 		if j = f.jobEnd(j.ID); j.Done != inJob {
@@ -412,12 +412,9 @@ func TestJobInAFleet(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		for i, n := range f.nodes {
-			j, err := n.Jobs().Start(t.Context(), &engine.JobRequest{
+			j := n.jobBegin(&engine.JobRequest{
 				Action: engine.JobSkip, Filter: engine.Filter{Function: "sleeper"}, Rate: 2,
 			})
-			if err != nil {
-				t.Fatal(err)
-			}
 			time.Sleep(8 * time.Second)
 			if i < 2 { // the node that leads, if it is this one, does not know that it is dead
 				n.cut.Off()

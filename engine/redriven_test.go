@@ -208,10 +208,7 @@ func TestJobsRedriveOnce(t *testing.T) {
 			Function: "sleeper", StartedBefore: protocol.TimestampOf(time.Now())}}
 		var ids []string
 		for range 2 {
-			j, err := f.Jobs().Start(t.Context(), all)
-			if err != nil {
-				t.Fatal(err)
-			}
+			j := f.jobBegin(all)
 			ids = append(ids, j.ID)
 		}
 		f.redrive(engine.ForkRequest{ARN: arns[2], Name: "bad-x"}) // the jobs come to it in ten seconds
